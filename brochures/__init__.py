@@ -1,0 +1,1 @@
+"""What may be answered, and from where: brochure facts, our own sentences about them, and the municipalities."""
