@@ -1,0 +1,1 @@
+"""The resident's side: one message in, replies out, on every channel."""

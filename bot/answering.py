@@ -1,0 +1,142 @@
+"""From an understood message to a brochure answer, a question back, or an honest "det vet jag inte".
+
+Only what the brochures say is said here: the text comes from `brochures`, with its source. Which of several services is
+meant is settled in one order: named in the message, named in what is being talked about, the only one that fits, the
+answer for all of them, else the resident is asked.
+"""
+
+from bot import choices, menus
+from bot.scene import Outcome, Scene
+from bot.turn import Account, Choice, Reply, SourceLine
+from brochures.brochure import GENERAL_SERVICE as GENERAL
+from brochures.brochure import Answer
+from nlu.client import Understanding
+
+SURE = 0.45
+"""Confidence from which a brochure answer is given; under it the likeliest questions are offered instead."""
+HOPELESS = 0.18
+"""Confidence under which not even a guess is offered."""
+TOPIC = "ask_"
+
+
+def topic_of(intent: str, scene: Scene) -> str | None:
+    """The brochure topic an intent asks about, or None."""
+    topic = intent.removeprefix(TOPIC)
+    return topic if intent.startswith(TOPIC) and topic in scene.tools.library.vocabulary.topics else None
+
+
+def services_of(understanding: Understanding) -> tuple[str, ...]:
+    """The services named in a message, in order, each once."""
+    return tuple(dict.fromkeys(entity.value for entity in understanding.entities if entity.name == "service"))
+
+
+def respond_to(scene: Scene, understanding: Understanding) -> Outcome:
+    """The reply to a question: answers, the likeliest questions as buttons, or that it is not known."""
+    topic = topic_of(understanding.intent, scene)
+    named = services_of(understanding)
+    if topic is None or understanding.confidence < HOPELESS:
+        return no_answer(scene, named, understanding.confidence)
+    if understanding.confidence < SURE:
+        return _meant(scene, understanding, named)
+    return about(scene, topic, named, understanding.confidence)
+
+
+def about(scene: Scene, topic: str, named: tuple[str, ...], confidence: float = 1.0) -> Outcome:
+    """The answer to `topic` for the services named, or the step that finds out which."""
+    library = scene.tools.library
+    if named:
+        found = [(service, find(scene, topic, service)) for service in named[:3]]
+        answers = [answer for _, answer in found if answer]
+        return give(scene, answers, confidence) if answers else no_answer(scene, named, confidence, topic)
+    context = scene.state.service
+    possible = tuple(service for service in library.services_for(topic) if service != GENERAL)
+    general = library.answer(topic, GENERAL, scene.state.municipality, scene.language)
+    if context and (answer := find(scene, topic, context)):
+        return give(scene, [answer], confidence)
+    if len(possible) == 1 and (answer := find(scene, topic, possible[0])):
+        return give(scene, [answer], confidence)
+    if general:
+        return give(scene, [general], confidence)
+    if possible:
+        return _which_service(scene, topic, possible, confidence)
+    return no_answer(scene, (), confidence)
+
+
+def find(scene: Scene, topic: str, service: str) -> Answer | None:
+    """The brochure answer for this resident, or the one for all services where the service has none of its own."""
+    library, place, language = scene.tools.library, scene.state.municipality, scene.language
+    return library.answer(topic, service, place, language) or library.answer(topic, GENERAL, place, language)
+
+
+def give(scene: Scene, answers: list[Answer], confidence: float = 1.0) -> Outcome:
+    """The answers, each with its sources, and related questions as buttons under the last."""
+    last = answers[-1]
+    service = scene.state.service if last.service == GENERAL else last.service
+    scene = scene.remember(topic=last.topic, service=service)
+    given = {(answer.topic, answer.service) for answer in answers}
+    related = [pair for pair in last.related if pair not in given][: menus.MAX_TOPICS]
+    buttons = tuple(menus.question_choice(scene, topic, service) for topic, service in related)
+    buttons = (*buttons, choices.command("human", scene.say("menu.human")))
+    replies = [answer_reply(scene, answer) for answer in answers[:-1]]
+    replies.append(answer_reply(scene, last, buttons))
+    account = Account("answer", topics=tuple((a.topic, a.service) for a in answers), confidence=confidence)
+    scene = scene.remember(offered=buttons)
+    return Outcome(tuple(replies), scene.state, scene.draft, account)
+
+
+def answer_reply(scene: Scene, answer: Answer, buttons: tuple[Choice, ...] = ()) -> Reply:
+    """One brochure answer as a reply."""
+    sources = tuple(SourceLine(s.brochure, s.publisher, s.municipality, s.label) for s in answer.sources)
+    return Reply(answer.text, buttons, sources, source_word=scene.say("source"))
+
+
+def no_answer(scene: Scene, named: tuple[str, ...] = (), confidence: float = 1.0, topic: str | None = None) -> Outcome:
+    """That the brochures do not say it, the way to a person, and the nearest questions as buttons."""
+    say, library = scene.say, scene.tools.library
+    service = next((name for name in named if library.topics_for(name)), None)
+    if service and topic:
+        label = library.service_label(service, scene.language)
+        first = say("no_answer.service", service=label[:1].lower() + label[1:])
+        near = menus.topic_choices(scene, service)[: menus.MAX_TOPICS]
+    else:
+        first = say("no_answer.scope")
+        near = menus.topic_choices(scene, service)[: menus.MAX_TOPICS] if service else menus.service_choices(scene)
+    buttons = (*near, choices.command("human", say("menu.human")), *_callback(scene))
+    text = "\n\n".join((first, say("no_answer.human"), say("no_answer.near")))
+    return menus.offer(scene, text, buttons, Account("no_answer", confidence=confidence))
+
+
+def _callback(scene: Scene) -> tuple[Choice, ...]:
+    if "kontakta_mig" not in menus.forms_here(scene):
+        return ()
+    return (choices.form("kontakta_mig", scene.say("menu.start_kontakta_mig")),)
+
+
+def _which_service(scene: Scene, topic: str, possible: tuple[str, ...], confidence: float) -> Outcome:
+    library = scene.tools.library
+    buttons = tuple(choices.topic(topic, name, library.service_label(name, scene.language)) for name in possible)
+    account = Account("clarify", topics=tuple((topic, name) for name in possible), confidence=confidence)
+    return menus.offer(scene.remember(topic=topic), scene.say("clarify.service"), buttons, account)
+
+
+def _meant(scene: Scene, understanding: Understanding, named: tuple[str, ...]) -> Outcome:
+    """The likeliest questions as buttons: "Menade du något av det här?"."""
+    pairs: list[tuple[str, str]] = []
+    for intent, _ in understanding.ranking[:4]:
+        topic = topic_of(intent, scene)
+        service = _service_for(scene, topic, named) if topic else None
+        if topic and service:
+            pairs.append((topic, service))
+    if not pairs:
+        return no_answer(scene, named, understanding.confidence)
+    buttons = tuple(menus.question_choice(scene, topic, service) for topic, service in pairs[:3])
+    buttons = (*buttons, choices.command("human", scene.say("menu.human")))
+    account = Account("clarify", topics=tuple(pairs[:3]), confidence=understanding.confidence)
+    return menus.offer(scene, scene.say("clarify.meant"), buttons, account)
+
+
+def _service_for(scene: Scene, topic: str, named: tuple[str, ...]) -> str | None:
+    """The service to offer a topic for: named, talked about, general, or the first that has it."""
+    possible = scene.tools.library.services_for(topic)
+    wanted = (*named, scene.state.service or "", GENERAL, *possible)
+    return next((service for service in wanted if service in possible), None)

@@ -1,0 +1,261 @@
+"""Telegram: Update -> Turn, Reply -> message, with python-telegram-bot's `Bot` and types.
+
+Three loops side by side. `_poll` writes each update to the inbox before Telegram is told that it was received.
+`_answer` takes what waits there to `respond`, which saves the replies in the outbox. `_deliver` sends what is due, and
+takes it out when Telegram has it. So neither a crash nor an outage loses a message, and none is handled twice.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Update
+from telegram.constants import ChatType, MessageLimit
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from bot.turn import Response, Turn, reply_from_json
+from storage import deliveries
+from storage.conversations import ConversationChangedError
+from storage.database import Database, DatabaseError
+
+CHANNEL = "telegram"
+POLL_SECONDS = 20
+IDLE_SECONDS = 0.2
+"""How often inbox and outbox are looked at when nothing wakes them."""
+LONGEST_WAIT = 60.0
+MAX_ATTEMPTS = 50
+SHORT_LABEL = 16
+"""Buttons up to this length share a row with another."""
+UPDATES = (Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER)
+COMMANDS = {
+    "hjalp": "Vad jag kan göra",
+    "manniska": "Prata med en människa",
+    "tillbaka": "Ett steg tillbaka",
+    "avbryt": "Avbryt formuläret",
+    "mina_uppgifter": "Vad som är sparat",
+    "status": "Hur går det för det jag skickade in?",
+    "sprak": "Svenska eller English",
+    "borja_om": "Börja om",
+}
+GROUP_REFUSAL = "Jag svarar bara i privata chattar. Skriv till mig direkt, så att ingen annan läser."
+
+logger = structlog.get_logger()
+Respond = Callable[[Turn], Response]
+
+
+async def run(stop: asyncio.Event, *, token: str, base_url: str, respond: Respond, database: Database) -> None:
+    """Answer in Telegram until `stop` is set. A token that Telegram refuses ends the polling; nothing else does."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the token, which is part of the address
+    bot = Bot(
+        token, base_url=base_url, request=HTTPXRequest(connection_pool_size=8), get_updates_request=HTTPXRequest()
+    )
+    wake = asyncio.Event()
+    loops = [
+        asyncio.create_task(_poll(bot, database, wake)),
+        asyncio.create_task(_answer(respond, database, wake)),
+        asyncio.create_task(_deliver(bot, database, wake)),
+    ]
+    try:
+        await stop.wait()
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        with contextlib.suppress(TelegramError):
+            await bot.shutdown()
+
+
+async def _poll(bot: Bot, database: Database, wake: asyncio.Event) -> None:
+    """Fetch updates; each is in the inbox before the next request acknowledges it."""
+    offset, wait, introduced = None, 1.0, False
+    while True:
+        try:
+            if not introduced:
+                await bot.initialize()
+                await bot.set_my_commands([BotCommand(name, text) for name, text in COMMANDS.items()])
+                introduced = True
+            updates = await bot.get_updates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
+            for update in updates:
+                await _receive(bot, database, update)
+                offset = update.update_id + 1
+            if updates:
+                wake.set()
+            wait = 1.0
+        except RetryAfter as error:
+            await asyncio.sleep(_seconds(error))
+        except InvalidToken:
+            logger.error("telegram.token_refused")
+            return
+        except (Conflict, NetworkError, TelegramError, DatabaseError) as error:
+            logger.warning("telegram.poll_failed", error=type(error).__name__, retry_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _seconds(error: RetryAfter) -> float:
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+async def _receive(bot: Bot, database: Database, update: Update) -> None:
+    """Keep what an update says; leave groups; stop the button's spinner."""
+    chat, user = update.effective_chat, update.effective_user
+    if chat is not None and chat.type != ChatType.PRIVATE:
+        await _leave(bot, chat.id)
+        return
+    if chat is None or user is None or (content := _content(update)) is None:
+        return
+    payload = {**content, "chat": str(chat.id)}
+    await asyncio.to_thread(
+        deliveries.receive, database, CHANNEL, str(update.update_id), payload, datetime.now(UTC), sender=str(user.id)
+    )
+    if update.callback_query:
+        with contextlib.suppress(TelegramError):
+            await bot.answer_callback_query(update.callback_query.id)
+
+
+async def _leave(bot: Bot, chat_id: int) -> None:
+    with contextlib.suppress(TelegramError):
+        await bot.send_message(chat_id, GROUP_REFUSAL)
+    with contextlib.suppress(TelegramError):
+        await bot.leave_chat(chat_id)
+
+
+def _content(update: Update) -> dict[str, Any] | None:
+    """What of an update goes on to the dialogue: text, a tap, an opened chat, or that it was something else."""
+    if update.callback_query:
+        return {"choice": update.callback_query.data or ""}
+    if update.edited_message:
+        return {"other": "edited"}
+    message = update.message
+    if message is None:
+        return None
+    if not message.text:
+        return {"other": "media"}
+    words = message.text.split()
+    if words and words[0].split("@")[0] == "/start":
+        return {"start": True, "municipality": words[1] if len(words) > 1 else None}
+    return {"text": message.text}
+
+
+async def _answer(respond: Respond, database: Database, wake: asyncio.Event) -> None:
+    """Take what waits in the inbox to `respond`: one conversation's messages in order, conversations side by side."""
+    while True:
+        try:
+            waiting = await asyncio.to_thread(deliveries.waiting, database, CHANNEL)
+            by_sender: dict[str, list[deliveries.Incoming]] = defaultdict(list)
+            for incoming in waiting:
+                by_sender[incoming.sender].append(incoming)
+            await asyncio.gather(*(_answer_in_order(respond, database, items) for items in by_sender.values()))
+        except DatabaseError as error:
+            logger.warning("telegram.inbox_unavailable", error=type(error).__name__)
+            await asyncio.sleep(1.0)
+        await _woken(wake)
+
+
+async def _answer_in_order(respond: Respond, database: Database, items: list[deliveries.Incoming]) -> None:
+    for incoming in items:
+        payload = dict(incoming.payload)
+        turn = Turn(CHANNEL, incoming.sender, incoming.message_id, reply_to=payload.pop("chat"), **payload)
+        try:
+            await asyncio.to_thread(respond, turn)
+        except (DatabaseError, ConversationChangedError) as error:
+            logger.warning("telegram.turn_postponed", error=type(error).__name__)
+            return
+        except Exception:
+            # One message that cannot be handled must not hold up the rest, nor come back for ever.
+            logger.error("telegram.turn_failed", exc_info=False)
+            await asyncio.to_thread(
+                deliveries.dismiss, database, CHANNEL, incoming.message_id, datetime.now(UTC), sender=incoming.sender
+            )
+
+
+async def _woken(wake: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
+    wake.clear()
+
+
+async def _deliver(bot: Bot, database: Database, wake: asyncio.Event) -> None:
+    """Send what is due. A chat that must wait holds up only itself."""
+    while True:
+        try:
+            rows = await asyncio.to_thread(deliveries.due, database, CHANNEL, datetime.now(UTC))
+            by_chat: dict[str, list[deliveries.OutgoingRow]] = defaultdict(list)
+            for row in rows:
+                by_chat[row.recipient].append(row)
+            await asyncio.gather(*(_send_in_order(bot, database, chat) for chat in by_chat.values()))
+        except DatabaseError as error:
+            logger.warning("telegram.outbox_unavailable", error=type(error).__name__)
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(IDLE_SECONDS)
+
+
+async def _send_in_order(bot: Bot, database: Database, rows: list[deliveries.OutgoingRow]) -> None:
+    for row in rows:
+        try:
+            for message in messages(row.payload):
+                await bot.send_message(
+                    row.recipient, link_preview_options=LinkPreviewOptions(is_disabled=True), **message
+                )
+        except RetryAfter as error:
+            await _later(database, row, _seconds(error))
+            return
+        except (Forbidden, BadRequest) as error:
+            logger.warning("telegram.reply_refused", error=type(error).__name__)
+            await asyncio.to_thread(deliveries.give_up, database, row.id)
+            continue
+        except TelegramError as error:
+            logger.warning("telegram.send_failed", error=type(error).__name__, attempts=row.attempts)
+            if row.attempts >= MAX_ATTEMPTS:
+                await asyncio.to_thread(deliveries.give_up, database, row.id)
+            else:
+                await _later(database, row, min(2.0**row.attempts, LONGEST_WAIT))
+            return
+        await asyncio.to_thread(deliveries.delivered, database, row.id)
+
+
+async def _later(database: Database, row: deliveries.OutgoingRow, seconds: float) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    await asyncio.to_thread(deliveries.postpone, database, row.id, until)
+
+
+def messages(payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A stored reply as arguments to `send_message`: cut to Telegram's length, the buttons under the last piece."""
+    reply = reply_from_json(payload)
+    pieces = list(cut(reply.full_text))
+    for number, piece in enumerate(pieces, start=1):
+        buttons = keyboard([(choice.id, choice.label) for choice in reply.choices]) if number == len(pieces) else None
+        yield {"text": piece, "reply_markup": buttons}
+
+
+def cut(text: str, limit: int = MessageLimit.MAX_TEXT_LENGTH) -> Iterator[str]:
+    """Pieces of at most `limit` UTF-16 units (Telegram's measure), cut at a line or a space where there is one."""
+    while len(text.encode("utf-16-le")) // 2 > limit:
+        head = text.encode("utf-16-le")[: limit * 2].decode("utf-16-le", "ignore")
+        at = max(head.rfind("\n"), head.rfind(" "), len(head) // 2)
+        yield text[:at].rstrip()
+        text = text[at:].lstrip()
+    yield text
+
+
+def keyboard(choices: list[tuple[str, str]]) -> InlineKeyboardMarkup | None:
+    """Inline buttons, short ones two in a row."""
+    rows: list[list[InlineKeyboardButton]] = []
+    room = False
+    for choice_id, label in choices:
+        button = InlineKeyboardButton(label, callback_data=choice_id)
+        short = len(label) <= SHORT_LABEL
+        if short and room:
+            rows[-1].append(button)
+            room = False
+        else:
+            rows.append([button])
+            room = short
+    return InlineKeyboardMarkup(rows) if rows else None

@@ -1,0 +1,172 @@
+"""What a resident can ask the bot to do, in any state: help, a person, another language or municipality, status …
+
+Commands about an open form (back, cancel, skip) are in `form_filling`, which gets them first while a draft is open.
+"""
+
+import re
+from collections.abc import Callable
+
+from bot import choices, menus
+from bot.scene import STOCKHOLM, Outcome, Scene, outcome
+from bot.turn import Account, Reply
+
+INTENTS = {
+    "help": "help",
+    "cancel": "cancel",
+    "go_back": "back",
+    "ask_status": "status",
+    "my_data": "my_data",
+    "ask_human": "human",
+    "thank": "thanks",
+    "greet": "greeting",
+    "goodbye": "goodbye",
+    "change_language": "language",
+    "about_bot": "about_bot",
+    "restart": "restart",
+    "resume": "resume",
+}
+"""NLU intent -> command."""
+
+WORDS = {
+    "help": ("hjälp", "hjalp", "help", "meny", "menu", "?"),
+    "cancel": ("avbryt", "cancel"),
+    "back": ("tillbaka", "back"),
+    "status": ("status",),
+    "my_data": ("mina uppgifter", "my data"),
+    "human": ("människa", "manniska", "human", "personal"),
+    "language": ("språk", "sprak", "language"),
+    "restart": ("börja om", "borja om", "restart", "start over"),
+    "resume": ("fortsätt", "fortsatt", "continue", "resume"),
+    "municipality": ("kommun", "byt kommun", "municipality"),
+    "skip": ("hoppa över", "hoppa over", "skip"),
+    "why": ("varför", "varför frågar ni", "why"),
+    "submit": ("skicka in", "skicka", "submit", "send"),
+}
+"""Words that are a command when they are the whole message, with or without a slash before them."""
+
+REFERENCE = re.compile(r"[23456789ABCDEFGHJKMNPQRSTVWXYZ]{8}")
+
+
+def exact(text: str) -> str | None:
+    """The command a message is when it is nothing else, or None."""
+    wanted = " ".join(text.casefold().split()).lstrip("/").rstrip(".!?") or text.strip()
+    wanted = wanted.replace("_", " ")
+    return next((name for name, words in WORDS.items() if wanted in words), None)
+
+
+def run(scene: Scene, name: str, detail: str = "", confidence: float = 1.0) -> Outcome | None:
+    """Do the command `name`; None when there is no such command."""
+    handler = HANDLERS.get(name)
+    if handler is None:
+        return None
+    done = handler(scene, detail)
+    account = Account(done.account.kind, command=name, confidence=confidence, form_id=done.account.form_id)
+    return Outcome(done.replies, done.state, done.draft, account)
+
+
+def _said(key: str) -> Callable[[Scene, str], Outcome]:
+    def handler(scene: Scene, detail: str) -> Outcome:
+        return menus.offer(scene, scene.say(key), menus.start_choices(scene))
+
+    return handler
+
+
+def _municipality(scene: Scene, detail: str) -> Outcome:
+    return menus.offer(scene, scene.say("municipality.ask"), menus.municipality_choices(scene))
+
+
+def choose_municipality(scene: Scene, municipality_id: str) -> Outcome:
+    """Remember the municipality; the caller goes on with what was asked before it."""
+    scene = scene.remember(municipality=municipality_id)
+    place = scene.municipality
+    say = scene.say
+    text = (
+        say("municipality.other")
+        if place is None or place.id == "annan"
+        else say("municipality.set", municipality=place.name)
+    )
+    return menus.offer(scene, text, menus.start_choices(scene), Account("control"))
+
+
+def _language(scene: Scene, detail: str) -> Outcome:
+    wordings = scene.tools.wordings
+    if detail in wordings:
+        scene = scene.remember(language=detail, language_chosen=True)
+        return menus.offer(scene, scene.say("language.set"), menus.start_choices(scene))
+    buttons = tuple(choices.command("language", word("language_name"), name) for name, word in wordings.items())
+    text = scene.say("language.unavailable") if detail else scene.say("language.ask")
+    return menus.offer(scene, text, buttons)
+
+
+def _status(scene: Scene, detail: str) -> Outcome:
+    return outcome(scene.remember(pending="status"), Reply(scene.say("status.ask")))
+
+
+def status_of(scene: Scene, text: str) -> Outcome:
+    """Answer with the status of the reference in `text`, or say what is wrong with it."""
+    say = scene.say
+    scene = scene.remember(pending=None)
+    match = REFERENCE.search(re.sub(r"[\s-]", "", text.upper()))
+    account = Account("control", command="status")
+    if match is None:
+        return menus.offer(scene, say("status.not_reference"), menus.start_choices(scene), account)
+    found = scene.tools.status_of(match.group())
+    if found is None:
+        return menus.offer(scene, say("status.unknown", reference=match.group()), menus.start_choices(scene), account)
+    form_id, status, received_at = found
+    form = scene.tools.forms.get(form_id)
+    answer = say(
+        "status.found",
+        form=form.title[scene.language] if form else form_id,
+        reference=match.group(),
+        date=received_at.astimezone(STOCKHOLM).date().isoformat(),
+        status=say(f"status.labels.{status}"),
+    )
+    return menus.offer(scene, answer, menus.start_choices(scene), account)
+
+
+def _my_data(scene: Scene, detail: str) -> Outcome:
+    say = scene.say
+    if scene.draft and scene.form:
+        buttons = (
+            choices.action(scene.draft.token, "resume", say("menu.resume")),
+            choices.action(scene.draft.token, "cancel", say("my_data.delete_draft")),
+        )
+        text = "\n\n".join((say("my_data.draft", form=scene.form.title[scene.language]), say("my_data.sent")))
+        return menus.offer(scene, text, buttons)
+    return menus.offer(scene, "\n\n".join((say("my_data.none"), say("my_data.sent"))), menus.start_choices(scene))
+
+
+def _restart(scene: Scene, detail: str) -> Outcome:
+    say = scene.say
+    if detail == "yes":
+        fresh = scene.with_draft(None).remember(topic=None, service=None, pending=None, selecting=None)
+        return menus.offer(fresh, say("control.restarted"), menus.start_choices(fresh))
+    if detail == "no":
+        return menus.offer(scene, say("menu.what_next"), menus.start_choices(scene))
+    title = scene.form.title[scene.language] if scene.form else ""
+    text = say("control.restart_draft", form=title) if scene.draft else say("control.restart_ask")
+    keep = (
+        choices.action(scene.draft.token, "resume", say("control.nej"))
+        if scene.draft
+        else choices.command("restart", say("control.nej"), "no")
+    )
+    return menus.offer(scene, text, (choices.command("restart", say("control.ja"), "yes"), keep))
+
+
+HANDLERS: dict[str, Callable[[Scene, str], Outcome]] = {
+    "help": _said("menu.help"),
+    "cancel": _said("control.nothing_to_cancel"),
+    "back": _said("control.nothing_to_go_back"),
+    "resume": _said("control.nothing_to_resume"),
+    "thanks": _said("control.thanks"),
+    "greeting": _said("control.greeting"),
+    "goodbye": _said("control.goodbye"),
+    "about_bot": _said("control.about_bot"),
+    "human": lambda scene, detail: menus.human(scene),
+    "municipality": _municipality,
+    "language": _language,
+    "status": _status,
+    "my_data": _my_data,
+    "restart": _restart,
+}

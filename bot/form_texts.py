@@ -1,0 +1,102 @@
+"""How a form looks in a conversation: a question with its buttons, and the summary before sending."""
+
+from bot import choices
+from bot.scene import Scene
+from bot.turn import Choice, DraftProgress, Reply
+from forms.answer_types import show
+from forms.form import Question
+from forms.journey import Journey
+
+
+def question_reply(scene: Scene, journey: Journey, question: Question) -> Reply:
+    """A question: its text and hint, its options as buttons, then what else can be done here."""
+    assert scene.draft is not None
+    say, language, draft = scene.say, scene.language, scene.draft
+    number, total = journey.position(question.slot)
+    parts = [question.text[language]]
+    if question.hint:
+        parts.append(question.hint[language])
+    if question.type == "multi_choice":
+        parts.append(_ticks(scene, question))
+    elif question.slot in draft.answers and draft.answers[question.slot] is not None:
+        parts.append(say("form.current", answer=show(question, draft.answers[question.slot], language)))
+    if not question.required:
+        parts.append(say("form.optional"))
+    buttons = (*_options(scene, question), *_controls(scene, journey, question))
+    return Reply(
+        "\n\n".join(part for part in parts if part),
+        buttons,
+        progress=say("form.progress", number=number, total=total),
+        expects=question.type,
+    )
+
+
+def _ticked(scene: Scene, question: Question) -> tuple[str, ...]:
+    assert scene.draft is not None
+    saved = scene.draft.answers.get(question.slot)
+    return (
+        scene.state.selecting if scene.state.selecting is not None else tuple(saved) if isinstance(saved, list) else ()
+    )
+
+
+def _ticks(scene: Scene, question: Question) -> str:
+    ticked = _ticked(scene, question)
+    if not ticked:
+        return scene.say("form.multi")
+    shown = show(question, [option.value for option in question.options if option.value in ticked], scene.language)
+    return scene.say("form.multi_selected", answers=shown) + " " + scene.say("form.multi")
+
+
+def _options(scene: Scene, question: Question) -> tuple[Choice, ...]:
+    assert scene.draft is not None
+    token, slot, language = scene.draft.token, question.slot, scene.language
+    if question.type == "yes_no":
+        return tuple(choices.answer(token, slot, value, scene.say(f"control.{value}")) for value in ("ja", "nej"))
+    if question.type == "multi_choice":
+        ticked = _ticked(scene, question)
+        marks = tuple(
+            choices.answer(token, slot, f"+{o.value}", ("✓ " if o.value in ticked else "") + o.label[language])
+            for o in question.options
+        )
+        return (*marks, choices.answer(token, slot, "*", scene.say("form.multi_done"))) if ticked else marks
+    return tuple(choices.answer(token, slot, option.value, option.label[language]) for option in question.options)
+
+
+def _controls(scene: Scene, journey: Journey, question: Question) -> tuple[Choice, ...]:
+    assert scene.draft is not None
+    say, token, slot = scene.say, scene.draft.token, question.slot
+    buttons = []
+    if scene.draft.asking == slot and slot in scene.draft.answers:
+        buttons.append(choices.action(token, "keep", say("form.keep"), slot))
+    if not question.required:
+        buttons.append(choices.action(token, "skip", say("form.skip"), slot))
+    if question.why:
+        buttons.append(choices.action(token, "why", say("form.why"), slot))
+    if journey.previous(slot):
+        buttons.append(choices.action(token, "back", say("form.back"), slot))
+    buttons.append(choices.action(token, "cancel", say("form.cancel")))
+    return tuple(buttons)
+
+
+def summary_reply(scene: Scene, journey: Journey) -> Reply:
+    """All answers, each changeable, and "Skicka in"."""
+    assert scene.draft is not None and scene.form is not None
+    say, language, token = scene.say, scene.language, scene.draft.token
+    lines = []
+    for question in journey.path:
+        value = scene.draft.answers.get(question.slot)
+        shown = say("form.summary_skipped") if value is None else show(question, value, language)
+        lines.append(f"• {question.label[language]}: {shown}")
+    parts = [say("form.summary", form=scene.form.title[language]), "\n".join(lines), say("form.ready")]
+    buttons = (
+        choices.action(token, "submit", say("form.submit")),
+        choices.action(token, "change", say("form.change")),
+        choices.action(token, "cancel", say("form.cancel")),
+    )
+    return Reply("\n\n".join(parts), buttons)
+
+
+def progress_of(scene: Scene, journey: Journey, open_slot: str | None) -> DraftProgress:
+    """How far the open form has come, for channels and scripts."""
+    assert scene.form is not None
+    return DraftProgress(scene.form.id, open_slot, journey.answered, journey.total)

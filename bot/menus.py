@@ -1,0 +1,97 @@
+"""The buttons and short texts that lead somewhere: welcome, help, services, municipalities, a person."""
+
+from bot import choices
+from bot.safety import contact_lines
+from bot.scene import Outcome, Scene, outcome
+from bot.turn import Account, Choice, Reply
+from brochures.brochure import GENERAL_SERVICE as GENERAL
+
+MAX_TOPICS = 6
+
+
+def forms_here(scene: Scene) -> tuple[str, ...]:
+    """The forms that may be filled in on this channel."""
+    allowed = scene.tools.forms_by_channel.get(scene.turn.channel)
+    return tuple(form_id for form_id in scene.tools.forms if allowed is None or form_id in allowed)
+
+
+def start_choices(scene: Scene) -> tuple[Choice, ...]:
+    """What a resident can do first: each service, each form, a person, the other settings."""
+    say = scene.say
+    services = service_choices(scene)
+    forms = tuple(choices.form(form_id, say(f"menu.start_{form_id}")) for form_id in scene.tools.forms)
+    other = "en" if scene.language == "sv" else "sv"
+    return (
+        *services,
+        *forms,
+        choices.command("human", say("menu.human")),
+        choices.command("municipality", say("menu.change_municipality")),
+        choices.command("language", say("menu.language"), other),
+    )
+
+
+def service_choices(scene: Scene, among: tuple[str, ...] | None = None) -> tuple[Choice, ...]:
+    """A button for each service (or those in `among`)."""
+    library = scene.tools.library
+    return tuple(
+        choices.service(service, library.service_label(service, scene.language))
+        for service in among or library.vocabulary.services
+        if service != GENERAL
+    )
+
+
+def topic_choices(scene: Scene, service: str, leave_out: frozenset[str] = frozenset()) -> tuple[Choice, ...]:
+    """Buttons for what can be asked about a service."""
+    library = scene.tools.library
+    topics = [topic for topic in library.topics_for(service) if topic not in leave_out]
+    return tuple(question_choice(scene, topic, service) for topic in topics)
+
+
+def question_choice(scene: Scene, topic: str, service: str) -> Choice:
+    """A button for one brochure question."""
+    return choices.topic(topic, service, scene.tools.library.question_label(topic, service, scene.language))
+
+
+def municipality_choices(scene: Scene) -> tuple[Choice, ...]:
+    """A button for each municipality, "annan kommun" last."""
+    return tuple(choices.municipality(place.id, place.name) for place in scene.tools.library.municipalities)
+
+
+def welcome(scene: Scene) -> Outcome:
+    """The first message: that this is a machine, how to reach a person, what can be asked."""
+    say = scene.say
+    parts = [say("control.greeting") if scene.state.greeted else say("welcome.hello")]
+    if scene.turn.channel == "telegram" and not scene.state.greeted:
+        parts.append(say("welcome.telegram"))
+    if scene.municipality and scene.municipality.id != "annan":
+        parts.append(say("welcome.municipality", municipality=scene.municipality.name))
+    parts.append(say("welcome.ask"))
+    scene = scene.remember(greeted=True)
+    return offer(scene, "\n\n".join(parts), start_choices(scene), Account("control", command="greeting"))
+
+
+def offer(scene: Scene, text: str, buttons: tuple[Choice, ...], account: Account | None = None) -> Outcome:
+    """One reply with buttons, remembered so that their labels may be typed."""
+    return outcome(scene.remember(offered=buttons), Reply(text, buttons), account=account)
+
+
+def service_menu(scene: Scene, service: str) -> Outcome:
+    """The questions that can be asked about one service."""
+    scene = scene.remember(service=service)
+    label = scene.tools.library.service_label(service, scene.language)
+    text = scene.say("menu.service", service=label[:1].lower() + label[1:])
+    return offer(scene, text, topic_choices(scene, service), Account("clarify"))
+
+
+def human(scene: Scene) -> Outcome:
+    """How to reach a person: the municipality's own contacts, and being contacted."""
+    say = scene.say
+    contact = contact_lines(scene) or [say("human.other")]
+    parts = [say("human.intro"), "\n".join(contact), say("human.urgent")]
+    buttons: tuple[Choice, ...] = ()
+    if "kontakta_mig" in forms_here(scene):
+        parts.append(say("human.callback"))
+        buttons = (choices.form("kontakta_mig", say("menu.start_kontakta_mig")),)
+    if scene.municipality is None:
+        buttons = (*buttons, choices.command("municipality", say("menu.change_municipality")))
+    return offer(scene, "\n\n".join(parts), buttons, Account("control", command="human"))

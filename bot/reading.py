@@ -1,0 +1,255 @@
+"""Free text: read as the open question's answer first, understood as a question or a command otherwise.
+
+With a form open a text belongs to the open question unless it looks like something else; then the NLU decides. What is
+said in between is answered and the open question is asked again.
+"""
+
+import re
+from dataclasses import replace
+
+from bot import answering, choices, commands, form_filling, menus, safety
+from bot.scene import Outcome, Scene
+from bot.text import mask_personnummer
+from bot.turn import Account, Reply
+from brochures.brochure import GENERAL_SERVICE
+from forms.answer_error import AnswerError
+from nlu.client import NluUnavailableError, Understanding
+from nlu.language import detect
+
+SURE_OF_COMMAND = 0.6
+SURE_OF_DANGER = 0.6
+SURE_OF_FORM = 0.5
+MAX_QUESTIONS = 3
+OTHER_LANGUAGES = ("fi", "ar", "so", "uk", "fa", "pl", "es")
+"""Languages that are recognised but not yet written; asked in one of them, the bot says which it can write."""
+
+_ASKING = re.compile(
+    r"\?|^(?:vad|hur|när|nar|var|vem|vilka|vilken|vilket|varför|varfor|får|kan|måste|maste|finns|ska|är"
+    r"|what|how|when|where|who|why|which|can|do|does|is|are|must|may)\b",
+    re.IGNORECASE,
+)
+_BETWEEN_QUESTIONS = re.compile(
+    r"(?<=\?)\s+|,?\s+(?:och|and)\s+(?=(?:vad|hur|när|var|vem|vilka|får|måste|what|how|when|where|who|do|does|can)\b)",
+    re.IGNORECASE,
+)
+_COMMANDING = re.compile(
+    r"avbryt|tillbaka|hoppa|[åa]ngra|[äa]ndra|hj[äa]lp|m[äa]nniska|b[öo]rja om|fel|sluta|person|vet inte"
+    r"|cancel|back|skip|change|help|human|start over|wrong|stop|someone|don'?t know|varför|why",
+    re.IGNORECASE,
+)
+_WORDY = ("text", "long_text")
+
+
+def in_form(scene: Scene, text: str) -> Outcome | None:
+    """A text while a form is open; None when none is."""
+    if scene.draft is None:
+        return None
+    question = form_filling.open_question(scene)
+    looks_different = bool(_ASKING.search(text)) or (len(text.split()) <= 8 and bool(_COMMANDING.search(text)))
+    if question is None or (question.type in _WORDY and looks_different):
+        other = _other_than_answer(scene, text)
+        if other:
+            return other
+        if question is None:
+            return form_filling.ask(scene)
+    try:
+        return form_filling.take_text(scene, question, text)
+    except AnswerError as error:
+        other = None if question.type in _WORDY else _other_than_answer(scene, text)
+        said = Reply(scene.say(error.key, **error.params))
+        return other or form_filling.ask(scene).before(said)
+
+
+def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
+    """What a text means beside the open question: danger, a command, a brochure question. None = nothing else."""
+    try:
+        understood = _understand(scene, text)
+    except NluUnavailableError:
+        return None
+    intent, sure = understood.intent, understood.confidence
+    if intent in safety.INTENTS and sure >= SURE_OF_DANGER:
+        return and_ask_again(scene, safety.crisis(scene, safety.INTENTS[intent], sure))
+    if intent in FORM_INTENTS and sure >= SURE_OF_COMMAND:
+        return command_in_form(scene, FORM_INTENTS[intent])
+    if intent in commands.INTENTS and sure >= SURE_OF_COMMAND:
+        return command_in_form(scene, commands.INTENTS[intent])
+    if answering.topic_of(intent, scene) and sure >= answering.SURE:
+        return and_ask_again(scene, answering.respond_to(scene, understood))
+    return None
+
+
+FORM_INTENTS = {"skip": "skip", "dont_know": "skip", "why_ask": "why", "correct_answer": "change", "affirm": "submit"}
+"""NLU intent -> what it does to the open form."""
+
+
+def command_in_form(scene: Scene, name: str) -> Outcome:
+    """A command while a form is open: about the form itself, or something beside it and then on."""
+    assert scene.draft is not None
+    at_summary = form_filling.open_question(scene) is None
+    if name == "submit" and not at_summary:
+        return form_filling.ask(scene)
+    if name in ("skip", "why") and at_summary:
+        return form_filling.ask(scene)
+    if name in form_filling.ACTIONS:
+        done = form_filling.act(scene, name)
+        account = Account(done.account.kind, form_id=done.account.form_id, command=name if name in COUNTED else None)
+        return replace(done, account=account)
+    done = commands.run(scene, name) or form_filling.ask(scene)
+    return done if name in ("restart", "my_data") else and_ask_again(scene, done)
+
+
+COUNTED = frozenset(commands.HANDLERS)
+"""Form actions that are commands of their own as well (back, cancel, resume)."""
+
+
+def and_ask_again(scene: Scene, done: Outcome) -> Outcome:
+    """After something said in the middle of a form: the open question once more, and its buttons."""
+    if done.draft is None:
+        return done
+    again = form_filling.ask(replace(scene, state=done.state, draft=done.draft))
+    return replace(again.before(*(replace(reply, choices=()) for reply in done.replies)), account=done.account)
+
+
+def crisis_in_form(scene: Scene, text: str, crisis: Outcome) -> Outcome:
+    """Danger in an answer: the emergency reply first; a text that the open question takes is still kept."""
+    question = form_filling.open_question(scene)
+    if question is not None and question.type in _WORDY:
+        try:
+            taken = form_filling.take_text(scene, question, text)
+            return replace(taken.before(*(replace(r, choices=()) for r in crisis.replies)), account=crisis.account)
+        except AnswerError:
+            pass
+    return and_ask_again(scene, crisis)
+
+
+def out_of_form(scene: Scene, text: str) -> Outcome:
+    """A text with no form open: understood by the NLU, or by its words alone while the NLU process is away."""
+    masked, had_number = mask_personnummer(text)
+    scene = _in_language(scene, masked)
+    try:
+        done = _by_meaning(scene, masked)
+    except NluUnavailableError:
+        done = _by_words(scene, masked)
+    return done.before(Reply(scene.say("out.personnummer"))) if had_number else done
+
+
+def _in_language(scene: Scene, text: str) -> Scene:
+    """The scene in the language of the message, unless the resident has chosen one."""
+    if scene.state.language_chosen:
+        return scene
+    found = detect(text, (*scene.tools.wordings, *OTHER_LANGUAGES), scene.state.language)
+    return scene.remember(language=found) if found else scene
+
+
+def _understand(scene: Scene, text: str) -> Understanding:
+    return scene.tools.understand(mask_personnummer(text)[0])
+
+
+def _by_meaning(scene: Scene, text: str) -> Outcome:
+    """Raises NluUnavailableError."""
+    whole = _understand(scene, text)
+    parts = [part for part in _BETWEEN_QUESTIONS.split(text) if len(part.split()) > 1]
+    if 1 < len(parts) <= MAX_QUESTIONS and answering.topic_of(whole.intent, scene):
+        several = _several(scene, parts)
+        if several:
+            return several
+    return _meant(scene, whole)
+
+
+def _several(scene: Scene, parts: list[str]) -> Outcome | None:
+    """All answers to a message with several questions, when each part is a brochure question of its own."""
+    replies: list[Reply] = []
+    topics: list[tuple[str, str]] = []
+    done: Outcome | None = None
+    for part in parts:
+        understood = _understand(scene, part)
+        if answering.topic_of(understood.intent, scene) is None or understood.confidence < answering.SURE:
+            return None
+        done = answering.respond_to(scene, understood)
+        if done.account.kind != "answer":
+            return None
+        scene = replace(scene, state=done.state)
+        replies.extend(done.replies)
+        topics.extend(done.account.topics)
+    if done is None:
+        return None
+    shown = [*(replace(reply, choices=()) for reply in replies[:-1]), replies[-1]]
+    account = Account("answer", topics=tuple(dict.fromkeys(topics)), confidence=done.account.confidence)
+    return replace(done, replies=tuple(dict.fromkeys(shown)), account=account)
+
+
+def _meant(scene: Scene, understood: Understanding) -> Outcome:
+    intent, sure = understood.intent, understood.confidence
+    scene = _with_entities(scene, understood)
+    if intent in safety.INTENTS:
+        return safety.crisis(scene, safety.INTENTS[intent], sure)
+    if intent in commands.INTENTS and sure >= answering.SURE:
+        named = next((entity.value for entity in understood.entities if entity.name == "language"), "")
+        return commands.run(
+            scene, commands.INTENTS[intent], named if intent == "change_language" else "", sure
+        ) or menus.welcome(scene)
+    if intent.startswith("start_") and sure >= SURE_OF_FORM:
+        return _start(scene, intent.removeprefix("start_"), understood)
+    if intent in FORM_INTENTS or intent == "deny":
+        account = Account("control", command="help", confidence=sure)
+        return menus.offer(scene, scene.say("control.affirm"), menus.start_choices(scene), account)
+    done = answering.respond_to(scene, understood)
+    if scene.state.language in OTHER_LANGUAGES:
+        done = done.before(Reply(scene.say("out.other_language")))
+    return done
+
+
+def _with_entities(scene: Scene, understood: Understanding) -> Scene:
+    """A municipality named in a message is remembered where none is known yet."""
+    named = next((entity.value for entity in understood.entities if entity.name == "municipality"), None)
+    known = {place.id for place in scene.tools.library.municipalities}
+    return scene.remember(municipality=named) if named in known and not scene.state.municipality else scene
+
+
+def _start(scene: Scene, wish: str, understood: Understanding) -> Outcome:
+    """The right form for what somebody wants to begin, or the way to do it where there is no form."""
+    services = answering.services_of(understood)
+    if wish in scene.tools.forms:
+        form = scene.tools.forms[wish]
+        done = form_filling.start(scene, wish, form_filling.prefill_for(form, services))
+        return replace(done, account=replace(done.account, confidence=understood.confidence))
+    return apply(scene, services[0] if services else scene.state.service, understood.confidence)
+
+
+def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome:
+    """An application: the form of the service, or what the brochures say of how to apply for it."""
+    say = scene.say
+    if service is None:
+        forms = [form_id for form_id in scene.tools.forms if form_id.startswith("ansokan_")]
+        taken = {form_id.removeprefix("ansokan_") for form_id in forms}
+        others = [
+            name for name in scene.tools.library.services_for("how_to_apply") if name not in (*taken, GENERAL_SERVICE)
+        ]
+        label = scene.tools.library.service_label
+        buttons = (
+            *(choices.form(form_id, scene.tools.forms[form_id].title[scene.language]) for form_id in forms),
+            *(choices.topic("how_to_apply", name, label(name, scene.language)) for name in others),
+        )
+        return menus.offer(scene, say("clarify.apply"), buttons, Account("clarify", confidence=confidence))
+    if (form_id := f"ansokan_{service}") in scene.tools.forms:
+        done = form_filling.start(scene, form_id)
+        return replace(done, account=replace(done.account, confidence=confidence))
+    if service == "umgangesstodjare":
+        buttons = (choices.command("human", say("menu.human")),)
+        return menus.offer(scene, say("form.umgangesstod"), buttons, Account("no_answer", confidence=confidence))
+    return answering.about(scene, "how_to_apply", (service,), confidence).before(Reply(say("form.not_yet")))
+
+
+def _by_words(scene: Scene, text: str) -> Outcome:
+    """Without the NLU process: a service named in so many words opens its questions; else the first menu."""
+    label = scene.tools.library.service_label
+    named = next(
+        (
+            service
+            for service in scene.tools.library.vocabulary.services
+            if service != GENERAL_SERVICE and label(service, scene.language).split(" ")[0].casefold() in text.casefold()
+        ),
+        None,
+    )
+    buttons = menus.topic_choices(scene, named) if named else menus.start_choices(scene)
+    return menus.offer(scene.remember(service=named or scene.state.service), scene.say("out.nlu_down"), buttons)

@@ -1,0 +1,114 @@
+"""Distress and danger, looked for before anything else in a message.
+
+Two means that do not depend on each other: a reviewed phrase list per language, which works when the NLU process is
+down, and the NLU's danger intents. The reply says 112 first, fits the kind of danger, and never takes a report.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from bot import choices
+from bot.scene import Outcome, Scene, outcome
+from bot.turn import Account, Choice, Reply
+
+PHRASES = Path(__file__).parent / "danger_phrases.yml"
+KINDS = ("self_harm", "child", "violence", "substance_home")
+INTENTS = {f"danger_{kind}": kind for kind in KINDS} | {"ask_orosanmalan": "orosanmalan"}
+"""NLU intent -> kind of danger; an orosanmälan is answered calmly, the others with urgency."""
+
+
+@dataclass(frozen=True)
+class DangerPhrases:
+    """The phrase list, compiled: kind -> patterns, and what is harmless though it looks alike."""
+
+    kinds: Mapping[str, re.Pattern[str]]
+    harmless: re.Pattern[str]
+
+    def kind_of(self, text: str) -> str | None:
+        """The kind of danger a text speaks of, or None."""
+        for form in _spellings(text):
+            safe = [match.span() for match in self.harmless.finditer(form)]
+            for kind, pattern in self.kinds.items():
+                for match in pattern.finditer(form):
+                    if not any(start <= match.start() and match.end() <= end for start, end in safe):
+                        return kind
+        return None
+
+
+@cache
+def load_phrases(path: Path = PHRASES) -> DangerPhrases:
+    """The list in `path`, all languages together: danger is danger whatever the conversation's language is."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    kinds = {kind: _compiled(data["kinds"][kind]) for kind in KINDS}
+    return DangerPhrases(kinds, _compiled(data["harmless"]))
+
+
+def _compiled(by_language: Mapping[str, list[str]]) -> re.Pattern[str]:
+    entries = [_bounded(entry) for entries in by_language.values() for entry in entries]
+    return re.compile("|".join(dict.fromkeys(form for entry in entries for form in (entry, _folded(entry)))))
+
+
+def _bounded(entry: str) -> str:
+    entry = unicodedata.normalize("NFC", entry.lower())
+    before = r"\b" if entry[0].isalnum() else ""
+    after = r"\b" if entry[-1].isalnum() else ""
+    return f"{before}(?:{entry}){after}"
+
+
+def _folded(text: str) -> str:
+    return text.translate(str.maketrans("åäö", "aao"))
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    lowered = " ".join(unicodedata.normalize("NFC", text).lower().split())
+    return tuple(dict.fromkeys((lowered, _folded(lowered))))
+
+
+def crisis(scene: Scene, kind: str, confidence: float = 1.0) -> Outcome:
+    """The reply to danger of `kind`: what to do now, whom to call, and that nothing is reported by this chat."""
+    say = scene.say
+    lines = [
+        f"• {line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
+        for line in scene.tools.library.emergency(scene.state.municipality)
+        if line.number != "112"
+    ]
+    calm = kind == "orosanmalan"
+    first, own = say("crisis.first"), say(f"crisis.{kind}")
+    parts = [own, first] if calm else [first, own]
+    parts.append(say("crisis.social_services"))
+    contact = contact_lines(scene)
+    if contact:
+        parts.append("\n".join(contact))
+    if lines and not calm:
+        parts.append("\n".join((say("crisis.lines"), *lines)))
+    parts.append(say("crisis.not_a_report"))
+    if scene.draft:
+        parts.append(say("crisis.continue"))
+    buttons: tuple[Choice, ...] = (choices.command("human", say("menu.human")),)
+    reply = Reply("\n\n".join(parts), buttons, tone="normal" if calm else "urgent")
+    return outcome(scene.remember(offered=buttons), reply, account=Account("crisis", confidence=confidence))
+
+
+def contact_lines(scene: Scene) -> list[str]:
+    """How to reach the resident's municipality: telephone, mail, website, with the date of the facts."""
+    say, place = scene.say, scene.municipality
+    if place is None or place.id == "annan":
+        return []
+    lines = []
+    if place.phone:
+        lines.append(say("human.phone", name=place.contact_name or place.name, phone=place.phone))
+    if place.email:
+        lines.append(say("human.email", email=place.email))
+    if not place.phone:
+        lines.append(say("human.none", municipality=place.name))
+    if place.website:
+        lines.append(say("human.website", website=place.website))
+    if place.checked:
+        lines.append(say("human.checked", date=place.checked))
+    return lines

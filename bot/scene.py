@@ -1,0 +1,139 @@
+"""What a step of the dialogue may look at (`Scene`, `Tools`) and what it gives back (`Outcome`).
+
+Values in, values out: no step writes anything. `dialogue.respond` saves the outcome, once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.turn import Account, Choice, Receipt, Reply, Turn
+from bot.wording import Wording
+from brochures.brochure import Municipality
+from brochures.lookup import Library
+from forms.form import FALLBACK_LANGUAGE, Form
+from nlu.client import Understanding
+from storage.conversations import Draft
+from storage.submissions import NewSubmission
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+"""Days and clock times shown to people are Swedish ones; what is stored is UTC."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a conversation remembers between turns. No message is in it, only what was chosen or talked about."""
+
+    language: str | None = None
+    language_chosen: bool = False
+    """The resident asked for the language by name; nothing they write changes it."""
+    municipality: str | None = None
+    topic: str | None = None
+    service: str | None = None
+    offered: tuple[Choice, ...] = ()
+    """The buttons shown last, so that their labels may be typed."""
+    pending: str | None = None
+    """What the next answer is about: `status`, or `form:<id>[:slot=value]` while the municipality is asked."""
+    selecting: tuple[str, ...] | None = None
+    """The ticks so far in an open question with several answers."""
+    greeted: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON for storage."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "State":
+        """The inverse of `to_json`; an empty mapping is a new conversation."""
+        values = dict(data)
+        values["offered"] = tuple(Choice(**choice) for choice in values.get("offered", ()))
+        if values.get("selecting") is not None:
+            values["selecting"] = tuple(values["selecting"])
+        return State(**values)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts a step uses, put together once by the command line."""
+
+    library: Library
+    forms: Mapping[str, Form]
+    wordings: Mapping[str, Wording]
+    understand: Callable[[str], Understanding]
+    """Asks the NLU process. Raises nlu.client.NluUnavailableError."""
+    status_of: Callable[[str], tuple[str, str, datetime] | None]
+    """Reference -> (form id, status, received at), or None."""
+    receipt_for: Callable[[str], tuple[str, str] | None]
+    """Draft token -> (reference, form id) of what was sent in from it, or None."""
+    default_municipality: str | None = None
+    web_address: str | None = None
+    """Where the web chat is, for channels that hand a form over to it."""
+    forms_by_channel: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Channel -> the forms that may be filled in there; a channel not named takes all."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One turn seen against its conversation."""
+
+    turn: Turn
+    state: State
+    draft: Draft | None
+    tools: Tools
+
+    @property
+    def language(self) -> str:
+        """The language to answer in."""
+        wanted = self.state.language or FALLBACK_LANGUAGE
+        return wanted if wanted in self.tools.wordings else FALLBACK_LANGUAGE
+
+    @property
+    def say(self) -> Wording:
+        """The bot's own texts in the conversation's language."""
+        return self.tools.wordings[self.language]
+
+    @property
+    def municipality(self) -> Municipality | None:
+        """The resident's municipality where it is known."""
+        return self.tools.library.municipality(self.state.municipality) if self.state.municipality else None
+
+    @property
+    def today(self) -> date:
+        """The day in Sweden when the message came."""
+        return self.turn.received_at.astimezone(STOCKHOLM).date()
+
+    @property
+    def form(self) -> Form | None:
+        """The form of the open draft."""
+        return self.tools.forms.get(self.draft.form_id) if self.draft else None
+
+    def remember(self, **changes: Any) -> "Scene":
+        """The same scene with some of the state changed."""
+        return replace(self, state=replace(self.state, **changes))
+
+    def with_draft(self, draft: Draft | None) -> "Scene":
+        """The same scene with another draft open, or none."""
+        return replace(self, draft=draft)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a turn comes to: replies for the resident, and what the conversation is afterwards."""
+
+    replies: tuple[Reply, ...]
+    state: State
+    draft: Draft | None
+    account: Account
+    submission: NewSubmission | None = None
+    receipt: Receipt | None = None
+
+    def before(self, *replies: Reply) -> "Outcome":
+        """The same outcome with something said first."""
+        return replace(self, replies=(*replies, *self.replies))
+
+
+def outcome(scene: Scene, *replies: Reply, account: Account | None = None, **more: Any) -> Outcome:
+    """The outcome of a step that leaves scene's state and draft as they are."""
+    return Outcome(replies, scene.state, scene.draft, account or Account("control"), **more)

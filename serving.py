@@ -1,0 +1,129 @@
+"""What runs under `kontakt serve`, started and stopped together: two web sites, the NLU process, Telegram."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+import uvicorn
+
+GRACE_SECONDS = 5
+"""How long requests under way may take when the service stops."""
+
+
+logger = structlog.get_logger()
+
+
+class Restartable(Protocol):
+    """A child process that can be looked at and started again."""
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+
+    def start(self) -> None:
+        """Start it. Returns at once."""
+
+    def stop(self) -> None:
+        """End it, or tidy up after it when it has ended."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One web application and the socket it answers on."""
+
+    app: Any
+    listener: socket.socket
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the service, which stops all its parts together."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(
+    sites: Sequence[Site], tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]], started: Callable[[], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM. Each of `tasks` gets an event that is set when it is time to stop."""
+    asyncio.run(_run(sites, tasks, started))
+
+
+async def _run(
+    sites: Sequence[Site], tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]], started: Callable[[], None]
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    servers = [
+        _Server(
+            uvicorn.Config(
+                site.app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                lifespan="on",
+                proxy_headers=False,
+            )
+        )
+        for site in sites
+    ]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[site.listener])) for server, site in zip(servers, sites, strict=True)
+    ]
+    others = [asyncio.ensure_future(task(stop)) for task in tasks]
+    while not all(server.started for server in servers) and not any(task.done() for task in serving):
+        await asyncio.sleep(0.01)
+    started()
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopping, *serving, *others], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.wait([*serving, *others], timeout=GRACE_SECONDS + 2)
+    for task in (*serving, *others):
+        task.cancel()
+    for finished in done - {stopping}:
+        finished.result()
+
+
+def stop_with_parent() -> None:
+    """Stop this process when the one that started it is gone, however it went."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent watch").start()
+
+
+async def keep_running(process: Restartable, stop: asyncio.Event) -> None:
+    """Start `process` again whenever it has ended by itself; slower each time it does not stay up."""
+    wait = 1.0
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+            return
+        if process.alive():
+            wait = 1.0
+            continue
+        logger.warning("nlu.stopped", restart_in=wait)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+            return
+        wait = min(wait * 2, 60.0)
+        await asyncio.to_thread(process.stop)
+        await asyncio.to_thread(process.start)

@@ -1,0 +1,116 @@
+"""One frozen Settings, from the environment and `kontakt.toml`. Only kontakt.py reads it.
+
+Environment variables win over the file. Each is named KONTAKT_ and the field, as KONTAKT_WEB_PORT; a nested one with
+two underscores, as KONTAKT_TELEGRAM__FORMS.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+ROOT = Path(__file__).parent
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; one line that names the file or variable and what is wrong."""
+
+
+class TelegramSettings(BaseModel):
+    """How the bot works in Telegram."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    forms: Literal["default", "none", "all"] | tuple[str, ...] = "default"
+    """The forms that may be filled in inside Telegram. default: those whose definition names telegram as a channel."""
+    base_url: str = "https://api.telegram.org/bot"
+    """The Bot API server; another one for tests or for a server of one's own."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; all have a working default."""
+
+    model_config = SettingsConfigDict(env_prefix="KONTAKT_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    web_port: int = Field(8080, ge=1, le=65535)
+    review_port: int = Field(8081, ge=1, le=65535)
+    web_address: str | None = None
+    """The web chat's public address, for links from Telegram. None: the local address."""
+    secure_cookies: bool = False
+    """Set when both sites are served over https."""
+    municipality: str | None = None
+    """The municipality of residents who have not named another."""
+    var: Path = ROOT / "var"
+    """Database, keys and model: all that is made when the program runs."""
+    database_url: str | None = None
+    """None: SQLite in `var`."""
+    telegram_token: str | None = Field(None, repr=False)
+    telegram: TelegramSettings = TelegramSettings()
+    nlu_timeout: float = Field(2.0, gt=0, le=30)
+    """Seconds to wait for the NLU process before going on without it."""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Setting name -> port, in the order: web chat, review pages."""
+        return {"web_port": self.web_port, "review_port": self.review_port}
+
+    @property
+    def keys(self) -> Path:
+        """The directory of the key files."""
+        return self.var / "keys"
+
+    @property
+    def database(self) -> str:
+        """The database's SQLAlchemy address."""
+        return self.database_url or f"sqlite:///{self.var / 'kontakt.db'}"
+
+    @property
+    def models(self) -> Path:
+        """Where trained models are kept."""
+        return self.var / "nlu"
+
+    @property
+    def nlu_run_file(self) -> Path:
+        """Where the running NLU process says how to reach it."""
+        return self.var / "run" / "nlu.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First what the caller gives, then the environment, then `kontakt.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(file: Path | None = None, **given: Any) -> Settings:
+    """Settings from `file` (kontakt.toml beside the program when it is there) and the environment.
+
+    Raises SettingsError, one line, for a file that cannot be read or a value that cannot be used.
+    """
+    path = file or ROOT / "kontakt.toml"
+    if file is not None and not path.exists():
+        raise SettingsError(f"{path}: no such file")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": path})
+
+    try:
+        return FromFile(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: not UTF-8 text") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {name}: {first['msg']} (kontakt.toml or KONTAKT_{name.upper()})") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,20 @@
+"""Dialogue without the NLU process: buttons, commands and forms must do without it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.dialogue import Dialogue
+from bot.scene import Tools
+from nlu.client import NluUnavailableError, Understanding
+from storage.database import Database
+
+
+def _away(text: str) -> Understanding:
+    raise NluUnavailableError("the NLU process is not running")
+
+
+@pytest.fixture
+def dialogue_alone(make_tools: Callable[..., Tools], database: Database) -> Dialogue:
+    """The dialogue while the NLU process is away."""
+    return Dialogue(make_tools(understand=_away), database)
