@@ -1,0 +1,251 @@
+"""Conversations: one resident's thread on one channel, with its draft; everything of one turn saved together.
+
+What the state means is the dialogue's business; here it is sealed JSON. A sender is kept only as a keyed fingerprint.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from storage import deliveries, intake
+from storage.database import Database
+from storage.encryption import Keyring
+from storage.tables import ConversationRow, DraftRow, InboxRow, OutboxRow, StoredResponseRow
+
+RESPONSES_KEPT: Final = 20
+"""How many responses of one conversation are kept for messages that come again."""
+
+
+class ConversationChangedError(Exception):
+    """Another turn was saved since the conversation was read, or this message is handled: nothing was written.
+
+    Read `handled` and `find` again, and answer from there.
+    """
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A form being filled in. `answers`: slot -> plain JSON value (None is skipped); `asking`: the open slot."""
+
+    token: str
+    form_id: str
+    form_version: int
+    answers: Mapping[str, Any]
+    asking: str | None
+    started_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """`state` is plain JSON; version 0 means that nothing is stored yet."""
+
+    channel: str
+    sender: str
+    state: Mapping[str, Any] = field(default_factory=dict)
+    draft: Draft | None = None
+    version: int = 0
+
+
+def make_draft_token() -> str:
+    """A new draft's token: 10 random characters (5.9 × 10^14 possible)."""
+    return "".join(secrets.choice(intake.REFERENCE_ALPHABET) for _ in range(10))
+
+
+def find(database: Database, channel: str, sender: str) -> Conversation:
+    """The stored conversation, or a new one of version 0."""
+    keyring = database.keyring
+    query = (
+        select(ConversationRow, DraftRow)
+        .outerjoin(DraftRow, DraftRow.conversation_id == ConversationRow.id)
+        .where(
+            ConversationRow.channel == channel,
+            ConversationRow.sender_key == _sender_key(keyring, channel, sender),
+        )
+    )
+    with database.reading() as session:
+        found = session.execute(query).one_or_none()
+    if found is None:
+        return Conversation(channel, sender)
+    row, draft = found
+    state = keyring.open_json(row.state_sealed, _context(row.sender_key, "state"))
+    return Conversation(channel, sender, state, _draft(keyring, row.sender_key, draft), row.version)
+
+
+def handled(database: Database, channel: str, sender: str, message_id: str) -> dict[str, Any] | None:
+    """The response to a message handled before, or None for a new message.
+
+    An empty dictionary: it was handled, but so long ago that its response is no longer kept.
+    """
+    keyring = database.keyring
+    key = deliveries.message_key(keyring, channel, sender, message_id)
+    query = (
+        select(StoredResponseRow.content_sealed)
+        .select_from(InboxRow)
+        .outerjoin(StoredResponseRow, StoredResponseRow.inbox_id == InboxRow.id)
+        .where(InboxRow.channel == channel, InboxRow.message_key == key, InboxRow.handled_at.is_not(None))
+    )
+    with database.reading() as session:
+        found = session.execute(query).one_or_none()
+    if found is None:
+        return None
+    response: dict[str, Any] = {} if found[0] is None else keyring.open_json(found[0], _response_context(key))
+    return response
+
+
+def save(
+    database: Database,
+    before: Conversation,
+    after: Conversation,
+    *,
+    message_id: str,
+    response: Mapping[str, Any],
+    at: datetime,
+    submission: intake.NewSubmission | None = None,
+    outbox: Sequence[deliveries.Outgoing] = (),
+) -> Conversation:
+    """Save one turn in one transaction: the message handled, conversation and draft, submission, replies to send.
+
+    Returns `after` with its new version. Raises ConversationChangedError; nothing is written then.
+    """
+    if (before.channel, before.sender) != (after.channel, after.sender):
+        raise ValueError("a turn cannot move a conversation to another sender")
+    keyring = database.keyring
+    key = deliveries.message_key(keyring, before.channel, before.sender, message_id)
+    saved = replace(after, version=before.version + 1)
+    try:
+        with database.transaction() as session:
+            inbox_id = deliveries.mark_handled(session, before.channel, key, at)
+            if inbox_id is None:
+                raise ConversationChangedError("this message is handled")
+            conversation_id = _save_conversation(session, keyring, saved, at)
+            _save_draft(session, keyring, conversation_id, before, saved)
+            draft_ended = before.draft is not None and saved.draft is None
+            row = StoredResponseRow(
+                inbox_id=inbox_id,
+                conversation_id=conversation_id,
+                version=saved.version,
+                content_sealed=keyring.seal_json(dict(response), _response_context(key)),
+            )
+            kept = 1 if draft_ended else RESPONSES_KEPT
+            deliveries.keep_response(session, row, keep_from_version=saved.version - kept + 1)
+            deliveries.enqueue(session, before.channel, outbox, at)
+            if submission is not None:
+                intake.insert(session, submission, actor="resident", at=at)
+    except (IntegrityError, intake.AlreadySubmittedError):
+        raise ConversationChangedError("another turn was saved at the same time") from None
+    return saved
+
+
+def forget(database: Database, channel: str, sender: str) -> bool:
+    """Remove a conversation with its draft, stored responses and unsent replies to `sender`. False: there was none.
+
+    What has been submitted stays. The fingerprints of handled messages stay too, so that none is handled twice.
+    """
+    keyring = database.keyring
+    with database.transaction() as session:
+        session.execute(
+            delete(OutboxRow).where(
+                OutboxRow.channel == channel,
+                OutboxRow.recipient_key == keyring.fingerprint(sender, f"recipient:{channel}"),
+            )
+        )
+        gone = session.execute(
+            delete(ConversationRow)
+            .where(
+                ConversationRow.channel == channel,
+                ConversationRow.sender_key == _sender_key(keyring, channel, sender),
+            )
+            .returning(ConversationRow.id)
+        ).scalar()
+    return gone is not None
+
+
+def _save_conversation(session: Session, keyring: Keyring, saved: Conversation, at: datetime) -> int:
+    sender_key = _sender_key(keyring, saved.channel, saved.sender)
+    sealed = keyring.seal_json(dict(saved.state), _context(sender_key, "state"))
+    if saved.version == 1:
+        return session.execute(
+            insert(ConversationRow)
+            .values(
+                channel=saved.channel,
+                sender_key=sender_key,
+                state_sealed=sealed,
+                version=1,
+                started_at=at,
+                updated_at=at,
+            )
+            .returning(ConversationRow.id)
+        ).scalar_one()
+    changed = session.execute(
+        update(ConversationRow)
+        .where(
+            ConversationRow.channel == saved.channel,
+            ConversationRow.sender_key == sender_key,
+            ConversationRow.version == saved.version - 1,
+        )
+        .values(state_sealed=sealed, version=saved.version, updated_at=at)
+        .returning(ConversationRow.id)
+    ).scalar()
+    if changed is None:
+        raise ConversationChangedError("another turn was saved since the conversation was read")
+    return changed
+
+
+def _save_draft(
+    session: Session, keyring: Keyring, conversation_id: int, before: Conversation, saved: Conversation
+) -> None:
+    """The version check has shown that `before` is what is stored."""
+    draft = saved.draft
+    if draft == before.draft:
+        return
+    if before.draft is not None and (draft is None or draft.token != before.draft.token):
+        session.execute(delete(DraftRow).where(DraftRow.conversation_id == conversation_id))
+    if draft is None:
+        return
+    sender_key = _sender_key(keyring, saved.channel, saved.sender)
+    content = {"answers": dict(draft.answers), "asking": draft.asking}
+    values = {
+        "form_id": draft.form_id,
+        "form_version": draft.form_version,
+        "content_sealed": keyring.seal_json(content, _context(sender_key, "draft", draft.token)),
+        "started_at": draft.started_at,
+        "updated_at": draft.updated_at,
+    }
+    if before.draft is not None and before.draft.token == draft.token:
+        session.execute(update(DraftRow).where(DraftRow.conversation_id == conversation_id).values(values))
+    else:
+        session.execute(insert(DraftRow).values(conversation_id=conversation_id, token=draft.token, **values))
+
+
+def _draft(keyring: Keyring, sender_key: str, row: DraftRow | None) -> Draft | None:
+    if row is None:
+        return None
+    content = keyring.open_json(row.content_sealed, _context(sender_key, "draft", row.token))
+    return Draft(
+        token=row.token,
+        form_id=row.form_id,
+        form_version=row.form_version,
+        answers=content["answers"],
+        asking=content["asking"],
+        started_at=row.started_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _sender_key(keyring: Keyring, channel: str, sender: str) -> str:
+    return keyring.fingerprint(sender, f"sender:{channel}")
+
+
+def _context(sender_key: str, *parts: str) -> str:
+    return ":".join(("conversations", sender_key, *parts))
+
+
+def _response_context(key: str) -> str:
+    return f"stored_responses:{key}:content"

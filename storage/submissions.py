@@ -1,0 +1,281 @@
+"""Submissions: what has come in. Listed without answers, opened on the record, moved on by reviewers.
+
+How they come in is in `intake`. Drafts are not here and are never listed. Labels of statuses and forms are
+data elsewhere; answers are plain JSON whose meaning the form snapshot gives.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from storage import audit
+from storage.database import Database
+from storage.encryption import Keyring
+from storage.intake import NewSubmission, content_context, make_reference, read_reference
+from storage.tables import FormSnapshotRow, StatusChangeRow, SubmissionNoteRow, SubmissionRow
+
+__all__ = [
+    "TRANSITIONS",
+    "NewSubmission",
+    "Note",
+    "StaleVersionError",
+    "StatusChange",
+    "StatusNotAllowedError",
+    "Submission",
+    "SubmissionNotFoundError",
+    "SubmissionSummary",
+    "add_note",
+    "change_status",
+    "count",
+    "listing",
+    "make_reference",
+    "open_submission",
+    "read_reference",
+    "reference_for_draft",
+    "status_of",
+]
+
+TRANSITIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "received": ("in_review", "waiting_for_completion", "queued", "handed_over", "closed", "withdrawn"),
+    "in_review": ("waiting_for_completion", "queued", "handed_over", "closed", "withdrawn"),
+    "waiting_for_completion": ("in_review", "queued", "handed_over", "closed", "withdrawn"),
+    "queued": ("in_review", "waiting_for_completion", "handed_over", "closed", "withdrawn"),
+    "handed_over": ("in_review", "closed"),
+    "closed": ("in_review",),
+    "withdrawn": ("in_review",),
+}
+"""Every status, and the statuses that may follow it. Back to in_review is for what was set by mistake."""
+
+
+class SubmissionNotFoundError(Exception):
+    """No submission has that reference."""
+
+
+class StaleVersionError(Exception):
+    """Somebody else has changed the submission since it was read; nothing was written."""
+
+
+class StatusNotAllowedError(Exception):
+    """The submission's status cannot be followed by the one asked for; nothing was written."""
+
+
+@dataclass(frozen=True)
+class SubmissionSummary:
+    """A line of the list: nothing that the resident has answered."""
+
+    reference: str
+    form_id: str
+    form_title: str
+    municipality: str | None
+    channel: str
+    language: str
+    received_at: datetime
+    status: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reviewer has written about a submission. `actor` is a username."""
+
+    written_at: datetime
+    actor: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """One step in a submission's life. `actor` is a username, "resident" or "cli:<os user>"."""
+
+    changed_at: datetime
+    actor: str
+    from_status: str
+    to_status: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission, opened. Notes and status changes oldest first; `version` guards against lost changes."""
+
+    summary: SubmissionSummary
+    form_version: int
+    form_snapshot: Mapping[str, Any]
+    answers: Mapping[str, Any]
+    flags: tuple[str, ...]
+    notes: tuple[Note, ...]
+    status_changes: tuple[StatusChange, ...]
+    version: int
+
+
+def listing(
+    database: Database,
+    *,
+    status: str | None = None,
+    municipality: str | None = None,
+    form_id: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[SubmissionSummary]:
+    """Submissions without their answers, newest first."""
+    query = _filtered(_SUMMARIES, status, municipality, form_id)
+    query = query.order_by(SubmissionRow.received_at.desc(), SubmissionRow.id.desc()).limit(limit).offset(offset)
+    with database.reading() as session:
+        return [_summary(row, title) for row, title in session.execute(query)]
+
+
+def count(
+    database: Database,
+    *,
+    status: str | None = None,
+    municipality: str | None = None,
+    form_id: str | None = None,
+) -> int:
+    """How many submissions `listing` would give without a limit."""
+    query = _filtered(select(func.count()).select_from(SubmissionRow), status, municipality, form_id)
+    with database.reading() as session:
+        return session.scalar(query) or 0
+
+
+def open_submission(database: Database, reference: str, *, actor: str, at: datetime) -> Submission | None:
+    """One submission with its answers. Writes submission.opened; without that it is not shown."""
+    clean = read_reference(reference)
+    if clean is None:
+        return None
+    with database.transaction() as session:
+        found = session.execute(_SUMMARIES.where(SubmissionRow.reference == clean)).one_or_none()
+        if found is None:
+            return None
+        opened = _open(session, database.keyring, *found)
+        audit.record(session, actor=actor, event="submission.opened", subject=clean, at=at)
+    return opened
+
+
+def status_of(database: Database, reference: str) -> tuple[str, str, datetime] | None:
+    """(form id, status, received at), for the resident who was given the reference."""
+    clean = read_reference(reference)
+    if clean is None:
+        return None
+    query = select(SubmissionRow).where(SubmissionRow.reference == clean)
+    with database.reading() as session:
+        row = session.scalars(query).one_or_none()
+    return None if row is None else (row.form_id, row.status, row.received_at)
+
+
+def reference_for_draft(database: Database, draft_token: str) -> tuple[str, str] | None:
+    """(reference, form id) of the submission that a draft became, if it did."""
+    if not draft_token.isascii() or not draft_token.isalnum():
+        return None
+    query = select(SubmissionRow).where(SubmissionRow.draft_token == draft_token)
+    with database.reading() as session:
+        row = session.scalars(query).one_or_none()
+    return None if row is None else (row.reference, row.form_id)
+
+
+def change_status(database: Database, reference: str, status: str, *, actor: str, version: int, at: datetime) -> int:
+    """Set a status and write submission.status_changed; returns the submission's new version.
+
+    `version` is that of the Submission the reviewer was looking at. Raises SubmissionNotFoundError,
+    StaleVersionError, StatusNotAllowedError.
+    """
+    with database.transaction() as session:
+        row = _row_to_change(session, reference)
+        if row.version != version:
+            raise StaleVersionError(f"submission {row.reference} is of version {row.version}, not {version}")
+        if status not in TRANSITIONS[row.status]:
+            raise StatusNotAllowedError(f"{row.status} cannot be followed by that status")
+        before, row.status, row.version = row.status, status, version + 1
+        session.add(
+            StatusChangeRow(submission_id=row.id, changed_at=at, actor=actor, from_status=before, to_status=status)
+        )
+        session.flush()
+        details: dict[str, audit.Detail] = {"from": before, "to": status}
+        audit.record(
+            session,
+            actor=actor,
+            event="submission.status_changed",
+            subject=row.reference,
+            at=at,
+            details=details,
+        )
+    return version + 1
+
+
+def add_note(database: Database, reference: str, text: str, *, actor: str, at: datetime) -> None:
+    """Keep a note, sealed, and write submission.note_added. Raises SubmissionNotFoundError."""
+    with database.transaction() as session:
+        row = _row_to_change(session, reference)
+        sealed = database.keyring.seal_json(text, _note_context(row.reference))
+        session.add(SubmissionNoteRow(submission_id=row.id, written_at=at, actor=actor, text_sealed=sealed))
+        session.flush()
+        audit.record(session, actor=actor, event="submission.note_added", subject=row.reference, at=at)
+
+
+_SUMMARIES: Final[Select[SubmissionRow, str]] = select(SubmissionRow, FormSnapshotRow.title).join(
+    FormSnapshotRow, FormSnapshotRow.digest == SubmissionRow.form_snapshot
+)
+
+
+def _filtered(
+    query: Select[*tuple[Any, ...]], status: str | None, municipality: str | None, form_id: str | None
+) -> Select[*tuple[Any, ...]]:
+    if status is not None:
+        query = query.where(SubmissionRow.status == status)
+    if municipality is not None:
+        query = query.where(SubmissionRow.municipality == municipality)
+    if form_id is not None:
+        query = query.where(SubmissionRow.form_id == form_id)
+    return query
+
+
+def _summary(row: SubmissionRow, title: str) -> SubmissionSummary:
+    return SubmissionSummary(
+        reference=row.reference,
+        form_id=row.form_id,
+        form_title=title,
+        municipality=row.municipality,
+        channel=row.channel,
+        language=row.language,
+        received_at=row.received_at,
+        status=row.status,
+    )
+
+
+def _open(session: Session, keyring: Keyring, row: SubmissionRow, title: str) -> Submission:
+    snapshot = session.get_one(FormSnapshotRow, row.form_snapshot)
+    content = keyring.open_json(row.content_sealed, content_context(row.reference))
+    notes = session.scalars(
+        select(SubmissionNoteRow).where(SubmissionNoteRow.submission_id == row.id).order_by(SubmissionNoteRow.id)
+    )
+    changes = session.scalars(
+        select(StatusChangeRow).where(StatusChangeRow.submission_id == row.id).order_by(StatusChangeRow.id)
+    )
+    context = _note_context(row.reference)
+    return Submission(
+        summary=_summary(row, title),
+        form_version=row.form_version,
+        form_snapshot=json.loads(snapshot.content),
+        answers=content["answers"],
+        flags=tuple(content["flags"]),
+        notes=tuple(Note(note.written_at, note.actor, keyring.open_json(note.text_sealed, context)) for note in notes),
+        status_changes=tuple(
+            StatusChange(change.changed_at, change.actor, change.from_status, change.to_status) for change in changes
+        ),
+        version=row.version,
+    )
+
+
+def _row_to_change(session: Session, reference: str) -> SubmissionRow:
+    clean = read_reference(reference)
+    query = select(SubmissionRow).where(SubmissionRow.reference == clean).with_for_update()
+    row = None if clean is None else session.scalars(query).one_or_none()
+    if row is None:
+        raise SubmissionNotFoundError("no submission has that reference")
+    return row
+
+
+def _note_context(reference: str) -> str:
+    return f"submission_notes:{reference}:text"
