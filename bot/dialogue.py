@@ -12,6 +12,7 @@ from bot import answering, choices, commands, form_filling, menus, reading, safe
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Account, Reply, Response, Turn
+from forms.form import FALLBACK_LANGUAGE
 from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import Database
@@ -42,9 +43,11 @@ class Dialogue:
             for _ in range(ATTEMPTS):
                 earlier = conversations.handled(self.database, turn.channel, turn.sender, turn.message_id)
                 if earlier is not None:
-                    return Response.from_json(earlier)
+                    return Response.from_json(earlier) if earlier else Response((), FALLBACK_LANGUAGE)
                 before = conversations.find(self.database, turn.channel, turn.sender)
                 done = decide(Scene(turn, State.from_json(before.state), before.draft, self.tools))
+                if _only_looked(turn, before):
+                    return response_of(self.tools, turn, done)
                 try:
                     return self._save(turn, before, done)
                 except ConversationChangedError:
@@ -67,6 +70,11 @@ class Dialogue:
         return response
 
 
+def _only_looked(turn: Turn, before: Conversation) -> bool:
+    """Whether somebody (or a crawler) just opened the page: nothing to remember, so nothing is stored."""
+    return turn.start and before.version == 0 and turn.reply_to is None and turn.municipality is None
+
+
 def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
     """An outcome as channels see it."""
     scene = Scene(turn, done.state, done.draft, tools)
@@ -74,7 +82,7 @@ def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
     if scene.draft and scene.form:
         question = form_filling.open_question(scene)
         draft = form_filling.progress_of(scene, form_filling.journey_of(scene), question.slot if question else None)
-    return Response(done.replies, scene.language, draft, done.receipt, done.account)
+    return Response(done.replies, scene.language, draft, done.receipt, done.account, scene.state.municipality)
 
 
 def decide(scene: Scene) -> Outcome:
@@ -133,7 +141,7 @@ def _again(scene: Scene, said: str) -> Outcome:
 
 def _typed_choice(scene: Scene, text: str) -> Outcome | None:
     """The label of a button that is showing, typed instead of tapped."""
-    choice = choices.match_label(text, scene.state.offered)
+    choice = choices.match_label(text, scene.state.offered or menus.start_choices(scene))
     return _tapped(scene, choice.id) if choice else None
 
 

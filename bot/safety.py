@@ -18,7 +18,7 @@ from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Choice, Reply
 
 PHRASES = Path(__file__).parent / "danger_phrases.yml"
-KINDS = ("self_harm", "child", "violence", "substance_home")
+KINDS = ("self_harm", "violence", "child", "substance_home")
 INTENTS = {f"danger_{kind}": kind for kind in KINDS} | {"ask_orosanmalan": "orosanmalan"}
 """NLU intent -> kind of danger; an orosanmälan is answered calmly, the others with urgency."""
 
@@ -57,7 +57,7 @@ def _compiled(by_language: Mapping[str, list[str]]) -> re.Pattern[str]:
 def _bounded(entry: str) -> str:
     entry = unicodedata.normalize("NFC", entry.lower())
     before = r"\b" if entry[0].isalnum() else ""
-    after = r"\b" if entry[-1].isalnum() else ""
+    after = r"\b" if entry[-1].isalnum() and entry[-2:-1] != "\\" else ""
     return f"{before}(?:{entry}){after}"
 
 
@@ -66,7 +66,7 @@ def _folded(text: str) -> str:
 
 
 def _spellings(text: str) -> tuple[str, ...]:
-    lowered = " ".join(unicodedata.normalize("NFC", text).lower().split())
+    lowered = " ".join(unicodedata.normalize("NFC", text).lower().replace("’", "'").split())
     return tuple(dict.fromkeys((lowered, _folded(lowered))))
 
 

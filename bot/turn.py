@@ -119,6 +119,8 @@ class Response:
     draft: DraftProgress | None = None
     submission: Receipt | None = None
     account: Account = field(default_factory=lambda: Account(kind="control"))
+    municipality: str | None = None
+    """The municipality the conversation is about, where it is known."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, as it is kept for a repeated message and sent by the web chat."""
@@ -135,6 +137,7 @@ class Response:
             draft=DraftProgress(**draft) if draft else None,
             submission=Receipt(**submission) if submission else None,
             account=Account(**account),
+            municipality=data["municipality"],
         )
 
 

@@ -51,38 +51,36 @@ class PostgreSQL:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    home = Path(tempfile.mkdtemp(prefix="kontakt-postgresql-"))
-    user = "nobody" if os.geteuid() == 0 else None
-    programs = _programs(home, user) / "bin"
-    options = [
-        "--auth=trust",
-        "--username=kontakt",
-        "--encoding=UTF8",
-        "--no-locale",
-        "--no-sync",
-        "--no-instructions",
-    ]
-    subprocess.run(
-        [programs / "initdb", *options, "--pgdata", home / "data"],
-        check=True, capture_output=True, user=user, cwd=home,
-    )  # fmt: skip
-    quick = "fsync=off full_page_writes=off wal_level=minimal max_wal_senders=0"
-    settings = [
-        part for setting in f"listen_addresses= max_connections=200 {quick}".split() for part in ("-c", setting)
-    ]
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", home / "data", "-k", home, *settings],
-            stdout=log, stderr=log, user=user, cwd=home, preexec_fn=_die_with_parent,
+    with tempfile.TemporaryDirectory(prefix="kontakt-postgresql-", ignore_cleanup_errors=True) as name:
+        home = Path(name)
+        user = "nobody" if os.geteuid() == 0 else None
+        programs = _programs(home, user) / "bin"
+        options = [
+            "--auth=trust",
+            "--username=kontakt",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+            "--no-instructions",
+        ]
+        subprocess.run(
+            [programs / "initdb", *options, "--pgdata", home / "data"],
+            check=True, capture_output=True, user=user, cwd=home,
         )  # fmt: skip
-    try:
-        running = PostgreSQL(home)
-        _wait_for(running, server, home / "log")
-        yield running
-    finally:
-        server.send_signal(signal.SIGQUIT)
-        server.wait(10)
-        shutil.rmtree(home)
+        quick = "fsync=off full_page_writes=off wal_level=minimal max_wal_senders=0"
+        settings = [f"--{setting}" for setting in f"listen_addresses= max_connections=200 {quick}".split()]
+        with (home / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [programs / "postgres", "-D", home / "data", "-k", home, *settings],
+                stdout=log, stderr=log, user=user, cwd=home, preexec_fn=_die_with_parent,
+            )  # fmt: skip
+        try:
+            running = PostgreSQL(home)
+            _wait_for(running, server, home / "log")
+            yield running
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(30)
 
 
 @pytest.fixture(scope="session")
@@ -170,7 +168,7 @@ def _programs(home: Path, user: str | None) -> Path:
         return installed / "pginstall18"
     for name in (f"{SERVER}/pginstall18", f"{SERVER}.libs"):
         if (installed.parent / name).is_dir():
-            unneeded = shutil.ignore_patterns("include", "pkgconfig", "*.a", "pg_*", "psql", "ecpg", "pgbench")
+            unneeded = shutil.ignore_patterns("include", "pkgconfig", "*.a")
             shutil.copytree(installed.parent / name, home / name, symlinks=True, ignore=unneeded)
     entry = pwd.getpwnam(user)
     os.chown(home, entry.pw_uid, entry.pw_gid)

@@ -1,0 +1,273 @@
+"""The web chat: HTTP in, `Turn` to `respond`, replies out as JSON for the page's script or as a page
+without script.
+
+Everything about the conversation is `respond`'s; the cookie, the protection, the pages' texts and the
+templates are in `bot/web`. The page shows what this turn gave back; earlier turns are never sent again.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+from litestar import Litestar, Request, get, post
+from litestar import Response as HttpResponse
+from litestar.concurrency import sync_to_thread
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Body, RawBody
+from litestar.response import Redirect, Template
+from litestar.static_files import create_static_files_router
+from litestar.stores.memory import MemoryStore
+from litestar.template.config import TemplateConfig
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.turn import Response, Turn
+from bot.web.links import split
+from bot.web.pages import AWAY, STATIC_DIRECTORY, error_handler, information_pages, page, template_engine
+from bot.web.protection import (
+    LIMITS_STORE,
+    STATIC_PATH,
+    address_limit,
+    asked_by_another_site,
+    from_our_page,
+    limits_swept,
+    sender_limit,
+    set_headers,
+)
+from bot.web.session import Session, Sessions, new_session
+from bot.web.texts import Texts, load_texts, texts_for_the_script, texts_in
+
+TURN_PATH = "/turn"
+JSON_BYTES = 256 * 1024
+FORM_BYTES = 1024 * 1024
+"""A form escapes every å as six bytes, so the same text is larger in it."""
+
+Respond = Callable[[Turn], Response]
+HttpRequest = Request[Any, Any, Any]
+
+
+class Message(BaseModel):
+    """What the page sends: a text or a choice, under an id that is the same when it is sent again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    message_id: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
+    text: str | None = None
+    choice: str | None = Field(default=None, max_length=256)
+
+
+def create_app(
+    respond: Respond,
+    *,
+    session_secret: bytes,
+    secure_cookies: bool,
+    municipalities: Mapping[str, str],
+    nlu_ready: Callable[[], bool],
+    turns_a_minute: int = 60,
+    requests_a_minute: int = 600,
+) -> Litestar:
+    """The web chat as an ASGI application.
+
+    `session_secret` is 32 bytes. `municipalities` maps id to name, for `?kommun=` and the header. `nlu_ready`
+    says whether free text is understood yet. `turns_a_minute` is for one sender, `requests_a_minute` for one
+    network address. `respond` and `nlu_ready` are called in worker threads.
+    """
+    sessions = Sessions(session_secret, secure=secure_cookies)
+    texts = load_texts()
+    by_address = address_limit(requests_a_minute)
+    return Litestar(
+        route_handlers=[
+            *_chat(respond, sessions, texts, municipalities, nlu_ready, [by_address], turns_a_minute),
+            *_service(sessions, nlu_ready),
+            *information_pages(sessions, texts),
+            create_static_files_router(STATIC_PATH, [STATIC_DIRECTORY]),
+        ],
+        before_send=[set_headers],
+        exception_handlers={Exception: error_handler(sessions, texts, TURN_PATH)},
+        lifespan=[limits_swept],
+        stores={LIMITS_STORE: MemoryStore()},
+        template_config=TemplateConfig(instance=template_engine()),
+        request_max_body_size=JSON_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _chat(
+    respond: Respond,
+    sessions: Sessions,
+    texts: Mapping[str, Texts],
+    municipalities: Mapping[str, str],
+    nlu_ready: Callable[[], bool],
+    limits: list[Any],
+    turns_a_minute: int,
+) -> list[HTTPRouteHandler]:
+    """The three routes of the conversation: the page, the page after a posted form, and the script's turns.
+
+    They call `respond` in a worker thread themselves: Litestar 2 wraps a `sync_to_thread` handler twice when
+    its path has a second handler.
+    """
+    turn_limits = [*limits, sender_limit(sessions, turns_a_minute)]
+
+    async def chat_page(session: Session, turn: Turn) -> Template:
+        response = await sync_to_thread(respond, turn)
+        language, t = texts_in(texts, response.language)
+        context = {
+            "t": t,
+            "language": language,
+            "reply_language": response.language,
+            "response": response,
+            "wrote": turn.text,
+            "municipality": municipalities.get(response.municipality or session.municipality or ""),
+            "free_text": await sync_to_thread(nlu_ready),
+            "message_id": secrets.token_hex(16),
+            "form_key": sessions.form_key(session),
+            "script_texts": json.dumps(texts_for_the_script(texts), ensure_ascii=False),
+        }
+        seen = replace(session, language=response.language)
+        return page("chat.html", context, cookies=[sessions.cookie(seen)])
+
+    @get("/", middleware=limits)
+    async def open_chat(request: HttpRequest) -> Template:
+        named = request.query_params.get("kommun")
+        municipality = named if named in municipalities else None
+        session = sessions.read(request.cookies)
+        if session is None and asked_by_another_site(request) and "vidare" not in request.query_params:
+            return _onward(municipality, texts)
+        session = session or new_session()
+        if municipality:
+            session = replace(session, municipality=municipality)
+        turn = Turn(
+            channel="web",
+            sender=session.sender,
+            message_id=f"start-{secrets.token_hex(16)}",
+            municipality=municipality,
+            start=True,
+        )
+        return await chat_page(session, turn)
+
+    @post(
+        "/",
+        status_code=200,
+        guards=[from_our_page],
+        middleware=turn_limits,
+        request_max_body_size=FORM_BYTES,
+    )
+    async def posted_form(
+        request: HttpRequest,
+        data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)],
+    ) -> Template:
+        session = sessions.read(request.cookies)
+        form_key = data.pop("form_key", None)
+        if session is None or not isinstance(form_key, str) or not sessions.fits(form_key, session):
+            raise PermissionDeniedException
+        if data.get("choice"):
+            data.pop("text", None)
+        return await chat_page(session, _turn(session, _message(data)))
+
+    @post(TURN_PATH, status_code=200, guards=[from_our_page], middleware=turn_limits)
+    async def take_turn(request: HttpRequest, body: RawBody) -> HttpResponse[dict[str, Any]]:
+        if request.content_type[0] != "application/json":
+            raise HTTPException(status_code=415)
+        session = sessions.read(request.cookies)
+        if session is None:
+            raise PermissionDeniedException
+        response = await sync_to_thread(respond, _turn(session, _message(_json_object(body))))
+        changed = response.language != session.language
+        cookies = [sessions.cookie(replace(session, language=response.language))] if changed else []
+        wire = to_wire(response) | {"municipality": municipalities.get(response.municipality or "")}
+        return HttpResponse(wire, cookies=cookies)
+
+    return [open_chat, posted_form, take_turn]
+
+
+def _service(sessions: Sessions, nlu_ready: Callable[[], bool]) -> list[HTTPRouteHandler]:
+    """The small routes beside the conversation."""
+
+    @get("/lamna", sync_to_thread=False)
+    def leave(request: HttpRequest) -> Redirect:
+        """Away at once; the browser forgets the conversation, unless another site asked for it."""
+        cookies = [] if asked_by_another_site(request) else [sessions.removal()]
+        return Redirect(AWAY, status_code=303, cookies=cookies)
+
+    @get("/ready", sync_to_thread=True)
+    def ready() -> dict[str, bool]:
+        """Whether free text is understood yet; the page asks until it is."""
+        return {"free_text": nlu_ready()}
+
+    @get("/healthz", status_code=204, sync_to_thread=False)
+    def health() -> None:
+        """The process answers."""
+
+    return [leave, ready, health]
+
+
+def to_wire(response: Response) -> dict[str, Any]:
+    """A response as the page's script gets it; `parts` is the text once more, with its links apart."""
+    return {
+        "replies": [
+            {
+                "text": reply.text,
+                "parts": [asdict(part) for part in split(reply.text)],
+                "choices": [asdict(choice) for choice in reply.choices],
+                "sources": [asdict(source) for source in reply.sources],
+                "source_word": reply.source_word,
+                "progress": reply.progress,
+                "tone": reply.tone,
+                "expects": reply.expects,
+            }
+            for reply in response.replies
+        ],
+        "language": response.language,
+        "draft": asdict(response.draft) if response.draft else None,
+        "submission": asdict(response.submission) if response.submission else None,
+    }
+
+
+def _onward(municipality: str | None, texts: Mapping[str, Texts]) -> Template:
+    """A page that goes on to the chat by itself: the browser then sends the cookie it kept back."""
+    language, t = texts_in(texts, None)
+    address = "/?vidare=1" + (f"&kommun={municipality}" if municipality else "")
+    return page("onward.html", {"t": t, "language": language, "address": address})
+
+
+def _turn(session: Session, message: Message) -> Turn:
+    return Turn(
+        channel="web",
+        sender=session.sender,
+        message_id=message.message_id,
+        text=message.text,
+        choice=message.choice,
+    )
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Raises ClientException (400) for what is not JSON and HTTPException (422) for what is not an object."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ClientException from error
+    if not isinstance(data, dict):
+        raise HTTPException(status_code=422)
+    return data
+
+
+def _message(data: Mapping[str, Any]) -> Message:
+    """Raises HTTPException (422) for unknown fields, wrong types, and neither or both of text and choice."""
+    cleaned = {name: _whole(value) if isinstance(value, str) else value for name, value in data.items()}
+    try:
+        message = Message.model_validate(cleaned)
+    except ValidationError as error:
+        raise HTTPException(status_code=422) from error
+    if (message.text is None) == (message.choice is None):
+        raise HTTPException(status_code=422)
+    return message
+
+
+def _whole(text: str) -> str:
+    """Halves of surrogate pairs become replacement characters: no encoding can carry them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

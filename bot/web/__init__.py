@@ -1,0 +1,3 @@
+"""What the web chat needs around the conversation itself: cookie, protection, pages, templates and
+static files.
+"""
