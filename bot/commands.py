@@ -3,7 +3,6 @@
 Commands about an open form (back, cancel, skip) are in `form_filling`, which gets them first while a draft is open.
 """
 
-import re
 from collections.abc import Callable
 
 from bot import choices, menus
@@ -44,7 +43,8 @@ WORDS = {
 }
 """Words that are a command when they are the whole message, with or without a slash before them."""
 
-REFERENCE = re.compile(r"[23456789ABCDEFGHJKMNPQRSTVWXYZ]{8}")
+STATUS = "status"
+"""The command, and what is waited for after it."""
 
 
 def exact(text: str) -> str | None:
@@ -99,26 +99,29 @@ def _language(scene: Scene, detail: str) -> Outcome:
 
 
 def _status(scene: Scene, detail: str) -> Outcome:
-    return outcome(scene.remember(pending="status"), Reply(scene.say("status.ask")))
+    return status_wanted(scene)
 
 
-def status_of(scene: Scene, text: str) -> Outcome:
-    """Answer with the status of the reference in `text`, or say what is wrong with it."""
+def status_wanted(scene: Scene, problem: str | None = None) -> Outcome:
+    """Ask for the reference, after saying what was wrong with the last one."""
+    text = "\n\n".join(part for part in (problem, scene.say("status.ask")) if part)
+    account = Account("control", command=STATUS)
+    return outcome(scene.remember(pending=STATUS), Reply(text), account=account)
+
+
+def status_of(scene: Scene, reference: str) -> Outcome:
+    """The status of what has this reference, or that there is nothing with it."""
     say = scene.say
-    scene = scene.remember(pending=None)
-    match = REFERENCE.search(re.sub(r"[\s-]", "", text.upper()))
-    account = Account("control", command="status")
-    if match is None:
-        return menus.offer(scene, say("status.not_reference"), menus.start_choices(scene), account)
-    found = scene.tools.status_of(match.group())
+    account = Account("control", command=STATUS)
+    found = scene.tools.status_of(reference)
     if found is None:
-        return menus.offer(scene, say("status.unknown", reference=match.group()), menus.start_choices(scene), account)
+        return menus.offer(scene, say("status.unknown", reference=reference), menus.start_choices(scene), account)
     form_id, status, received_at = found
     form = scene.tools.forms.get(form_id)
     answer = say(
         "status.found",
         form=form.title[scene.language] if form else form_id,
-        reference=match.group(),
+        reference=reference,
         date=received_at.astimezone(STOCKHOLM).date().isoformat(),
         status=say(f"status.labels.{status}"),
     )
@@ -156,7 +159,7 @@ def _restart(scene: Scene, detail: str) -> Outcome:
 
 HANDLERS: dict[str, Callable[[Scene, str], Outcome]] = {
     "help": _said("menu.help"),
-    "cancel": _said("control.nothing_to_cancel"),
+    "cancel": lambda scene, detail: _said("control.nothing_to_cancel")(scene.remember(pending=None), detail),
     "back": _said("control.nothing_to_go_back"),
     "resume": _said("control.nothing_to_resume"),
     "thanks": _said("control.thanks"),

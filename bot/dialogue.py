@@ -7,8 +7,10 @@ gives values, so the same steps serve `kontakt ask`, which stores nothing.
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from bot import answering, choices, commands, form_filling, menus, reading, safety
+from bot.commands import STATUS
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Account, Reply, Response, Turn
@@ -17,6 +19,7 @@ from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import Database
 from storage.deliveries import Outgoing
+from storage.submissions import read_reference
 
 ATTEMPTS = 5
 """How often a turn is worked out anew when another process changed the conversation meanwhile."""
@@ -87,7 +90,7 @@ def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
 
 def decide(scene: Scene) -> Outcome:
     """What one turn comes to. Nothing is read or written here but through `scene.tools`."""
-    scene = _settle(scene)
+    awaited, scene = scene.state.pending, _settle(scene)
     if scene.turn.start:
         return form_filling.resume(scene) if scene.draft else menus.welcome(scene)
     if scene.turn.other in OTHER_CONTENT:
@@ -100,7 +103,7 @@ def decide(scene: Scene) -> Outcome:
         _typed_choice,
         _danger,
         _typed_command,
-        _awaited,
+        partial(_awaited, awaited),
         reading.in_form,
         reading.out_of_form,
     )
@@ -109,13 +112,18 @@ def decide(scene: Scene) -> Outcome:
 
 
 def _settle(scene: Scene) -> Scene:
-    """Municipality from the link or the setting; a draft whose form is no longer offered is let go."""
+    """Municipality from the link or the setting; a draft whose form is no longer offered is let go.
+
+    A reference is waited for during one turn; a municipality for a form until it is given.
+    """
     tools, named = scene.tools, scene.turn.municipality
     known = {place.id for place in tools.library.municipalities}
     if named in known:
         scene = scene.remember(municipality=named)
     elif scene.state.municipality not in known:
         scene = scene.remember(municipality=tools.default_municipality)
+    if scene.state.pending == STATUS:
+        scene = scene.remember(pending=None)
     return scene if scene.form else scene.with_draft(None)
 
 
@@ -150,7 +158,7 @@ def _danger(scene: Scene, text: str) -> Outcome | None:
     kind = safety.load_phrases().kind_of(text)
     if kind is None:
         return None
-    done = safety.crisis(scene, kind)
+    done = safety.crisis(reading.in_language(scene, text), kind)
     return reading.crisis_in_form(scene, text, done) if scene.draft else done
 
 
@@ -162,10 +170,13 @@ def _typed_command(scene: Scene, text: str) -> Outcome | None:
     return reading.command_in_form(scene, name) if scene.draft else commands.run(scene, name)
 
 
-def _awaited(scene: Scene, text: str) -> Outcome | None:
-    """The reference the resident was asked for."""
-    if scene.state.pending == "status" or commands.REFERENCE.fullmatch(text.strip()):
-        return commands.status_of(scene, text)
+def _awaited(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
+    """A reference: one that was asked for, or one that is the whole message. Anything else is understood as usual."""
+    reference = read_reference(text)
+    if reference and (awaited == STATUS or reference == text.strip()):
+        return commands.status_of(scene, reference)
+    if awaited == STATUS and not reading.looks_like_question(text):
+        return commands.status_wanted(scene, scene.say("status.not_reference"))
     return None
 
 

@@ -72,7 +72,9 @@ def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcom
     say, language, now = scene.say, scene.language, scene.turn.received_at
     answers = _prefill(form, prefilled)
     draft = Draft(make_draft_token(), form.id, form.version, answers, None, now, now)
-    scene = scene.with_draft(draft).remember(pending=None, selecting=None)
+    about = form.id.removeprefix("ansokan_")
+    known = about if about in scene.tools.library.vocabulary.services else scene.state.service
+    scene = scene.with_draft(draft).remember(pending=None, selecting=None, service=known)
     parts = [form.title[language], form.purpose[language], form.information[language], say("form.saved")]
     if answers:
         shown = (
@@ -170,7 +172,11 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     draft = replace(
         scene.draft, answers=answers, asking=scene.draft.asking if late else None, updated_at=scene.turn.received_at
     )
-    after = scene.with_draft(draft).remember(selecting=scene.state.selecting if late else None)
+    option = question.option(value) if isinstance(value, str) else None
+    after = scene.with_draft(draft).remember(
+        selecting=scene.state.selecting if late else None,
+        service=option.services[0] if option and option.services else scene.state.service,
+    )
     journey = journey_of(after)
     if journey.stop_text:
         return _stop(scene, journey.stop_text)

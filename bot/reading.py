@@ -17,9 +17,11 @@ from nlu.client import NluUnavailableError, Understanding
 from nlu.language import detect
 
 SURE_OF_COMMAND = 0.6
-SURE_OF_DANGER = 0.6
+SURE_OF_DANGER = 0.5
+SURE_WITHOUT_QUESTION_MARK = 0.75
 SURE_OF_FORM = 0.5
 MAX_QUESTIONS = 3
+LONG_STORY_WORDS = 25
 OTHER_LANGUAGES = ("fi", "ar", "so", "uk", "fa", "pl", "es")
 """Languages that are recognised but not yet written; asked in one of them, the bot says which it can write."""
 
@@ -33,11 +35,16 @@ _BETWEEN_QUESTIONS = re.compile(
     re.IGNORECASE,
 )
 _COMMANDING = re.compile(
-    r"avbryt|tillbaka|hoppa|[åa]ngra|[äa]ndra|hj[äa]lp|m[äa]nniska|b[öo]rja om|fel|sluta|person|vet inte"
-    r"|cancel|back|skip|change|help|human|start over|wrong|stop|someone|don'?t know|varför|why",
+    r"\b(?:avbryt\w*|tillbaka|hoppa|ångra\w*|ändra\w*|hjälp|människa|börja om|fel|sluta|vet inte|stämmer inte|varför"
+    r"|cancel|back|skip|change|help|human|start over|wrong|stop|don'?t know|why)\b",
     re.IGNORECASE,
 )
 _WORDY = ("text", "long_text")
+
+
+def looks_like_question(text: str) -> bool:
+    """Whether a text has a question mark or begins as questions do."""
+    return bool(_ASKING.search(text))
 
 
 def in_form(scene: Scene, text: str) -> Outcome | None:
@@ -45,19 +52,19 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
     if scene.draft is None:
         return None
     question = form_filling.open_question(scene)
-    looks_different = bool(_ASKING.search(text)) or (len(text.split()) <= 8 and bool(_COMMANDING.search(text)))
-    if question is None or (question.type in _WORDY and looks_different):
+    if question is None:
+        return _other_than_answer(scene, text) or form_filling.ask(scene)
+    if question.type in _WORDY and (looks_like_question(text) or (len(text.split()) <= 8 and _COMMANDING.search(text))):
         other = _other_than_answer(scene, text)
         if other:
             return other
-        if question is None:
-            return form_filling.ask(scene)
+    kept, had_number = mask_personnummer(text) if question.type in _WORDY else (text, False)
     try:
-        return form_filling.take_text(scene, question, text)
+        taken = form_filling.take_text(scene, question, kept)
     except AnswerError as error:
         other = None if question.type in _WORDY else _other_than_answer(scene, text)
-        said = Reply(scene.say(error.key, **error.params))
-        return other or form_filling.ask(scene).before(said)
+        return other or form_filling.ask(scene).before(Reply(scene.say(error.key, **error.params)))
+    return taken.before(Reply(scene.say("out.personnummer"))) if had_number else taken
 
 
 def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
@@ -67,18 +74,28 @@ def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
     except NluUnavailableError:
         return None
     intent, sure = understood.intent, understood.confidence
-    if intent in safety.INTENTS and sure >= SURE_OF_DANGER:
-        return and_ask_again(scene, safety.crisis(scene, safety.INTENTS[intent], sure))
-    if intent in FORM_INTENTS and sure >= SURE_OF_COMMAND:
-        return command_in_form(scene, FORM_INTENTS[intent])
-    if intent in commands.INTENTS and sure >= SURE_OF_COMMAND:
-        return command_in_form(scene, commands.INTENTS[intent])
-    if answering.topic_of(intent, scene) and sure >= answering.SURE:
+    danger = _danger_in(understood)
+    if danger:
+        return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, sure))
+    command = FORM_INTENTS.get(intent) or commands.INTENTS.get(intent)
+    if command and sure >= SURE_OF_COMMAND:
+        return command_in_form(scene, command)
+    enough = answering.SURE if "?" in text else SURE_WITHOUT_QUESTION_MARK
+    if answering.topic_of(intent, scene) and looks_like_question(text) and sure >= enough:
         return and_ask_again(scene, answering.respond_to(scene, understood))
     return None
 
 
-FORM_INTENTS = {"skip": "skip", "dont_know": "skip", "why_ask": "why", "correct_answer": "change", "affirm": "submit"}
+def _danger_in(understood: Understanding) -> str | None:
+    """The kind of danger the NLU is sure of, all its danger intents taken together; the likeliest one names it."""
+    likely = dict(understood.ranking) | {understood.intent: understood.confidence}
+    dangers = {intent: sure for intent, sure in likely.items() if intent in safety.INTENTS}
+    if sum(dangers.values()) < SURE_OF_DANGER:
+        return None
+    return safety.INTENTS[max(dangers, key=dangers.__getitem__)]
+
+
+FORM_INTENTS = {"skip": "skip", "dont_know": "skip", "why_ask": "why", "correct_answer": "change", "deny": "change"}
 """NLU intent -> what it does to the open form."""
 
 
@@ -119,13 +136,13 @@ def crisis_in_form(scene: Scene, text: str, crisis: Outcome) -> Outcome:
             return replace(taken.before(*(replace(r, choices=()) for r in crisis.replies)), account=crisis.account)
         except AnswerError:
             pass
-    return and_ask_again(scene, crisis)
+    return and_ask_again(scene, replace(crisis, state=scene.state))
 
 
 def out_of_form(scene: Scene, text: str) -> Outcome:
     """A text with no form open: understood by the NLU, or by its words alone while the NLU process is away."""
     masked, had_number = mask_personnummer(text)
-    scene = _in_language(scene, masked)
+    scene = in_language(scene, masked)
     try:
         done = _by_meaning(scene, masked)
     except NluUnavailableError:
@@ -133,7 +150,7 @@ def out_of_form(scene: Scene, text: str) -> Outcome:
     return done.before(Reply(scene.say("out.personnummer"))) if had_number else done
 
 
-def _in_language(scene: Scene, text: str) -> Scene:
+def in_language(scene: Scene, text: str) -> Scene:
     """The scene in the language of the message, unless the resident has chosen one."""
     if scene.state.language_chosen:
         return scene
@@ -147,13 +164,27 @@ def _understand(scene: Scene, text: str) -> Understanding:
 
 def _by_meaning(scene: Scene, text: str) -> Outcome:
     """Raises NluUnavailableError."""
-    whole = _understand(scene, text)
+    whole = _point_of_story(scene, text) or _understand(scene, text)
     parts = [part for part in _BETWEEN_QUESTIONS.split(text) if len(part.split()) > 1]
     if 1 < len(parts) <= MAX_QUESTIONS and answering.topic_of(whole.intent, scene):
         several = _several(scene, parts)
         if several:
             return several
     return _meant(scene, whole)
+
+
+def _point_of_story(scene: Scene, text: str) -> Understanding | None:
+    """A long story is understood by its last question; what it is about may be named anywhere in it."""
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    if len(text.split()) < LONG_STORY_WORDS or len(sentences) < 2:
+        return None
+    question = next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), None)
+    if question is None:
+        return None
+    whole, point = _understand(scene, text), _understand(scene, question)
+    if _danger_in(whole) or point.confidence < answering.SURE:
+        return whole
+    return point if answering.services_of(point) else replace(point, entities=(*point.entities, *whole.entities))
 
 
 def _several(scene: Scene, parts: list[str]) -> Outcome | None:
@@ -181,16 +212,17 @@ def _several(scene: Scene, parts: list[str]) -> Outcome | None:
 def _meant(scene: Scene, understood: Understanding) -> Outcome:
     intent, sure = understood.intent, understood.confidence
     scene = _with_entities(scene, understood)
-    if intent in safety.INTENTS:
-        return safety.crisis(scene, safety.INTENTS[intent], sure)
-    if intent in commands.INTENTS and sure >= answering.SURE:
+    danger = _danger_in(understood)
+    if danger:
+        return safety.crisis(scene, danger, sure)
+    if intent in commands.INTENTS and sure >= SURE_OF_COMMAND:
         named = next((entity.value for entity in understood.entities if entity.name == "language"), "")
         return commands.run(
             scene, commands.INTENTS[intent], named if intent == "change_language" else "", sure
         ) or menus.welcome(scene)
     if intent.startswith("start_") and sure >= SURE_OF_FORM:
         return _start(scene, intent.removeprefix("start_"), understood)
-    if intent in FORM_INTENTS or intent == "deny":
+    if (intent in FORM_INTENTS or intent == "affirm") and sure >= SURE_OF_COMMAND:
         account = Account("control", command="help", confidence=sure)
         return menus.offer(scene, scene.say("control.affirm"), menus.start_choices(scene), account)
     done = answering.respond_to(scene, understood)

@@ -56,7 +56,7 @@ def _compiled(by_language: Mapping[str, list[str]]) -> re.Pattern[str]:
 
 def _bounded(entry: str) -> str:
     entry = unicodedata.normalize("NFC", entry.lower())
-    before = r"\b" if entry[0].isalnum() else ""
+    before = r"\b" if entry[0].isalnum() else r"(?<!\w)" if entry[0] == "(" else ""
     after = r"\b" if entry[-1].isalnum() and entry[-2:-1] != "\\" else ""
     return f"{before}(?:{entry}){after}"
 

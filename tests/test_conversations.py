@@ -1,6 +1,7 @@
 """Whole conversations as tables (tests/conversations/<language>/*.yml), played with the real NLU process and storage.
 
-A table is a list of turns: `say` or `tap` (a button by its label, or `id:` and its id), and what must come of it.
+A table is a list of turns: `say` or `tap` (a button by its label, the newest with that label, or `id:` and its id), and
+what must come of it. `{reference}` stands for the latest reference that the conversation gave.
 """
 
 from collections.abc import Callable
@@ -38,21 +39,36 @@ def test_there_are_tables_enough() -> None:
 def test_conversation(table: dict[str, Any], talk: Callable[..., Response]) -> None:
     channel = table.get("channel", "web")
     response = talk(start=True, channel=channel, municipality=table.get("municipality"))
+    offered = _buttons(response)
+    reference = ""
     for number, row in enumerate(table["turns"], start=1):
         assert row.keys() <= EXPECTATIONS, f"unknown keys in turn {number}: {row.keys() - EXPECTATIONS}"
+        row = _filled_in(row, reference)
         if "tap" in row:
-            response = talk(choice=_choice(response, row["tap"]), channel=channel)
+            response = talk(choice=_choice(offered, row["tap"]), channel=channel)
         elif "say_repeat" in row:
             response = talk(row["say_repeat"]["text"] * row["say_repeat"]["times"], channel=channel)
         else:
             response = talk(row["say"], channel=channel)
+        offered |= _buttons(response)
+        reference = response.submission.reference if response.submission else reference
         _check(row, response, f"turn {number} ({row.get('tap') or row.get('say')})")
 
 
-def _choice(response: Response, wanted: str) -> str:
+def _buttons(response: Response) -> dict[str, str]:
+    return {choice.label: choice.id for reply in response.replies for choice in reply.choices}
+
+
+def _filled_in(row: dict[str, Any], reference: str) -> dict[str, Any]:
+    filled = {name: value.replace("{reference}", reference) for name, value in row.items() if isinstance(value, str)}
+    if "has" in row:
+        filled["has"] = [words.replace("{reference}", reference) for words in row["has"]]
+    return {**row, **filled}
+
+
+def _choice(offered: dict[str, str], wanted: str) -> str:
     if wanted.startswith("id:"):
         return wanted.removeprefix("id:")
-    offered = {choice.label: choice.id for reply in response.replies for choice in reply.choices}
     assert wanted in offered, f"no button {wanted!r} among {sorted(offered)}"
     return offered[wanted]
 

@@ -1,1 +1,1 @@
-"""The edges where messages travel: web chat, Telegram and terminal. Each only converts in, asks `respond`, converts out."""
+"""The edges where messages travel: web chat, Telegram, terminal. Each converts in, asks `respond`, converts out."""
