@@ -63,11 +63,17 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
+def press(page: Page, button: str) -> None:
+    """Press a button and wait for the page that follows."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).click()
+
+
 def sign_in(page: Page, site: Site, password: str = PASSWORD) -> None:
     page.goto(f"{site.address}/logga-in")
     page.get_by_label("Användarnamn").fill("vera")
     page.get_by_label("Lösenord").fill(password)
-    page.get_by_role("button", name="Logga in").click()
+    press(page, "Logga in")
 
 
 def states(page: Page, site: Site) -> Iterator[str]:
@@ -79,7 +85,7 @@ def states(page: Page, site: Site) -> Iterator[str]:
     token = reviewers.create_invitation(site.office.database, site.office.clock(), actor="cli:test")
     page.goto(f"{site.address}/valkommen/{token}")
     yield "invitation"
-    page.get_by_role("button", name="Skapa konto").click()
+    press(page, "Skapa konto")
     yield "invitation with problems"
     page.goto(f"{site.address}/valkommen/used")
     yield "used invitation"
@@ -89,22 +95,22 @@ def states(page: Page, site: Site) -> Iterator[str]:
     yield "empty list"
     page.goto(f"{site.address}/inkommet/{site.new}")
     yield "submission"
-    page.get_by_label("Anteckning").fill("Ringde upp.\nInget svar.")
-    page.get_by_role("button", name="Spara anteckning").click()
+    page.get_by_role("textbox", name="Anteckning").fill("Ringde upp.\nInget svar.")
+    press(page, "Spara anteckning")
     yield "submission with a note"
-    page.get_by_label("Anteckning").fill(" ")
-    page.get_by_role("button", name="Spara anteckning").click()
+    page.get_by_role("textbox", name="Anteckning").fill(" ")
+    press(page, "Spara anteckning")
     yield "empty note"
     submissions.change_status(
         site.office.database, site.new, "in_review", actor="vera", version=1, at=site.office.clock()
     )
     page.get_by_label("I kö").check()
-    page.get_by_role("button", name="Spara status").click()
+    press(page, "Spara status")
     yield "conflict"
     page.goto(f"{site.address}/nothing-here")
     yield "not found"
     page.goto(f"{site.address}/inkommet")
-    page.get_by_role("button", name="Logga ut").click()
+    press(page, "Logga ut")
     yield "signed out"
 
 
@@ -129,17 +135,17 @@ def test_everything_works_without_javascript(site: Site, open_context: Callable[
     page = open_context(java_script_enabled=False).new_page()
     sign_in(page, site)
     page.get_by_role("link", name=site.new).click()
-    page.get_by_label("Anteckning").fill("Ringde upp.")
-    page.get_by_role("button", name="Spara anteckning").click()
+    page.get_by_role("textbox", name="Anteckning").fill("Ringde upp.")
+    press(page, "Spara anteckning")
     expect(page.get_by_role("status")).to_have_text("Anteckningen är sparad.")
     page.get_by_label("Under handläggning").check()
-    page.get_by_role("button", name="Spara status").click()
+    press(page, "Spara status")
     expect(page.get_by_role("status")).to_have_text("Statusen är sparad.")
     page.get_by_role("link", name="Inkomna formulär").click()
     page.get_by_label("Status").select_option("Under handläggning")
-    page.get_by_role("button", name="Visa").click()
+    press(page, "Visa")
     expect(page.get_by_role("row")).to_have_count(2)
-    page.get_by_role("button", name="Logga ut").click()
+    press(page, "Logga ut")
     expect(page.get_by_role("status")).to_have_text("Du är utloggad.")
 
 
@@ -194,8 +200,8 @@ def test_hostile_answers_run_nothing(site: Site, open_context: Callable[..., Bro
     page.on("pageerror", lambda error: heard.append(str(error)))
     sign_in(page, site)
     page.goto(f"{site.address}/inkommet/{reference}")
-    page.get_by_label("Anteckning").fill(PAYLOAD)
-    page.get_by_role("button", name="Spara anteckning").click()
+    page.get_by_role("textbox", name="Anteckning").fill(PAYLOAD)
+    press(page, "Spara anteckning")
     expect(page.get_by_role("region", name="Status och anteckningar")).to_contain_text(PAYLOAD)
     expect(page.get_by_role("region", name="Svar")).to_contain_text(PAYLOAD)
     assert page.locator("main script, main img").count() == 0
@@ -207,7 +213,7 @@ def test_going_back_after_signing_out_shows_nothing(site: Site, open_context: Ca
     sign_in(page, site)
     page.goto(f"{site.address}/inkommet/{site.new}")
     expect(page.locator("main")).to_contain_text("Vendela Provsson")
-    page.get_by_role("button", name="Logga ut").click()
+    press(page, "Logga ut")
     page.wait_for_url("**/logga-in*")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("Logga in")

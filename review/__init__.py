@@ -1,0 +1,1 @@
+"""The staff's side: sign-in, the list of submissions, one submission with its history and log."""

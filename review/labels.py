@@ -1,0 +1,56 @@
+"""What staff read for statuses, channels, languages and times. The texts are data in the YAML files beside
+this module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import yaml
+from babel import Locale
+from babel.dates import format_datetime
+
+HERE = Path(__file__).parent
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+SWEDISH = Locale("sv")
+
+
+@dataclass(frozen=True)
+class Status:
+    """One status as staff see it; `tone` names its colour in the style sheet."""
+
+    label: str
+    description: str
+    tone: str
+
+
+def load_statuses() -> Mapping[str, Status]:
+    """Status id -> Status, in the order staff meet them."""
+    data = yaml.safe_load((HERE / "statuses.yml").read_text(encoding="utf-8"))
+    return {status: Status(**texts) for status, texts in data.items()}
+
+
+def load_channels() -> Mapping[str, str]:
+    """Channel id -> name."""
+    return dict(yaml.safe_load((HERE / "channels.yml").read_text(encoding="utf-8")))
+
+
+def load_event_texts() -> Mapping[str, str]:
+    """Audit event -> sentence, with {before} and {after} where a status changes."""
+    return dict(yaml.safe_load((HERE / "audit_events.yml").read_text(encoding="utf-8")))
+
+
+def language_name(code: str) -> str:
+    """The Swedish name of a language code ("en" -> "engelska"); the code itself when it has none."""
+    return str(SWEDISH.languages.get(code, code))
+
+
+def stockholm_time(at: datetime) -> str:
+    """An aware time as staff read it, in Swedish time: "21 nov. 2026 kl. 22.14"."""
+    return format_datetime(at, "d MMM y 'kl.' HH.mm", tzinfo=STOCKHOLM, locale=SWEDISH)
+
+
+def stockholm_iso(at: datetime) -> str:
+    """The same time for machines, to the second, with its offset."""
+    return at.astimezone(STOCKHOLM).isoformat(timespec="seconds")
