@@ -61,9 +61,11 @@ def nlu_process(nlu_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def nlu_client(nlu_process: Path) -> NluClient:
+def nlu_client(nlu_process: Path) -> Iterator[NluClient]:
     """A client of the running NLU process."""
-    return NluClient(nlu_process, timeout=10.0)
+    client = NluClient(nlu_process, timeout=10.0)
+    yield client
+    client.close()
 
 
 @pytest.fixture

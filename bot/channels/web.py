@@ -9,15 +9,15 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request, get, post
 from litestar import Response as HttpResponse
 from litestar.concurrency import sync_to_thread
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Body, RawBody
+from litestar.params import RawBody
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.stores.memory import MemoryStore
@@ -44,6 +44,8 @@ TURN_PATH = "/turn"
 JSON_BYTES = 256 * 1024
 FORM_BYTES = 1024 * 1024
 """A form escapes every å as six bytes, so the same text is larger in it."""
+
+MOST_FIELDS = 10
 
 Respond = Callable[[Turn], Response]
 HttpRequest = Request[Any, Any, Any]
@@ -157,13 +159,10 @@ def _chat(
         middleware=turn_limits,
         request_max_body_size=FORM_BYTES,
     )
-    async def posted_form(
-        request: HttpRequest,
-        data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.URL_ENCODED)],
-    ) -> Template:
+    async def posted_form(request: HttpRequest, body: RawBody) -> Template:
         session = sessions.read(request.cookies)
-        form_key = data.pop("form_key", None)
-        if session is None or not isinstance(form_key, str) or not sessions.fits(form_key, session):
+        data = _form(body)
+        if session is None or not sessions.fits(data.pop("form_key", ""), session):
             raise PermissionDeniedException
         if data.get("choice"):
             data.pop("text", None)
@@ -243,6 +242,20 @@ def _turn(session: Session, message: Message) -> Turn:
         text=message.text,
         choice=message.choice,
     )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """A posted form's fields. Litestar's own reader keeps the latest bodies in memory, and answers are in them.
+
+    Raises ClientException (400) for more fields than any page has, and HTTPException (422) for a repeated one.
+    """
+    try:
+        pairs = parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise ClientException from error
+    if len(fields := dict(pairs)) != len(pairs):
+        raise HTTPException(status_code=422)
+    return fields
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
