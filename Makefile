@@ -9,7 +9,7 @@ export UV_NO_PROGRESS := 1
 export RASA_TELEMETRY_ENABLED := false
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help serve test check train bench lock setup clean
+.PHONY: help serve test check train bench pictures lock setup clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -63,6 +63,10 @@ $(RASA)/.venv/.app: .tools/.uv $(RASA)/requirements.lock
 	@touch $@
 
 LOCK := pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+pictures: .venv/.dev setup ## Make the README's pictures anew, from the story test
+	@$(PY) -m pytest tests/browser/test_browser_resident_to_staff.py
+	@cp var/pictures/chat.png var/pictures/review.png docs/pictures/
+
 lock: .tools/.uv ## Renew the requirements.lock files
 	@echo uv | $(UV) $(LOCK) --python-version 3.11 - -o requirements-tools.lock
 	@$(UV) $(LOCK) --python-version 3.11 --extra setup pyproject.toml -o requirements.lock
