@@ -102,9 +102,8 @@ def _measure(tools: Tools, database: Database, client: NluClient) -> None:
     began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(client.understand, texts))
-    print(
-        f"\n{len(texts) / (time.perf_counter() - began):.0f} different texts a second through the NLU process, 8 at once"
-    )
+    rate = len(texts) / (time.perf_counter() - began)
+    print(f"\n{rate:.0f} different texts a second through the NLU process, 8 at once")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Danger is found by the phrase list alone, also while the NLU process is away, and ordinary questions are not danger."""
+"""Danger is found by the phrase list alone, with the NLU process away, and ordinary questions are not danger."""
 
 from functools import cache
 from pathlib import Path

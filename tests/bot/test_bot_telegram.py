@@ -88,7 +88,8 @@ def test_a_tapped_question_is_answered_with_its_source(running: FakeTelegram) ->
     ("content", "words"),
     [
         ({"edited_message": message(CHAT, text="ändrat")}, "ändrade meddelanden"),
-        ({"message": message(CHAT, photo=[{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}])}, "bara läsa text"),
+        ({"message": message(CHAT, photo=[{
+            "file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}])}, "bara läsa text"),
         ({"message": message(CHAT, voice={"file_id": "a", "file_unique_id": "b", "duration": 1})}, "bara läsa text"),
         ({"message": message(CHAT, location={"latitude": 59.0, "longitude": 16.0})}, "bara läsa text"),
         ({"message": message(CHAT, contact={"phone_number": "0701740605", "first_name": "Kim"})}, "bara läsa text"),

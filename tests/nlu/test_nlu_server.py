@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -205,10 +206,11 @@ def test_no_text_is_logged_even_at_debug(nlu_model: Path, tmp_path: Path) -> Non
     process.start()
     try:
         process.wait_until_ready(READY_SECONDS)
-        NluClient(run_file, timeout=10).understand(f"hej {canary} vill ha kontaktfamilj")
+        with closing(NluClient(run_file, timeout=10)) as client:
+            client.understand(f"hej {canary} vill ha kontaktfamilj")
         url, headers = _address(run_file)
         httpx.post(url + "/parse", content=f"{canary} is not json".encode(), headers=headers)
-        httpx.get(f"{url}/{canary}".encode().decode(), headers=headers)
+        httpx.get(f"{url}/{canary}", headers=headers)
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
             connection.sendall(f"{canary} {canary}\r\n\r\n".encode())
             connection.recv(1000)
