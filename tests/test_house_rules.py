@@ -27,19 +27,27 @@ UNFINISHED = ["TO" + "DO", "FIX" + "ME", "X" * 3]
 
 
 @cache
+def ignored_names() -> tuple[frozenset[str], tuple[str, ...]]:
+    """What `.gitignore` leaves out: paths from the top, and patterns for names anywhere."""
+    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    anchored = frozenset(pattern.strip("/") for pattern in patterns if pattern.startswith("/"))
+    return anchored, tuple(pattern.strip("/") for pattern in patterns if not pattern.startswith("/"))
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path, from the top, belongs to the repository and is not made on the machine."""
+    anchored, names = ignored_names()
+    name = path.rstrip("/").rpartition("/")[2]
+    return path.rstrip("/") not in anchored and name != ".git" and not any(fnmatch.fnmatch(name, n) for n in names)
+
+
+@cache
 def repository() -> tuple[Path, ...]:
     """Every file that belongs to the repository."""
-    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    anchored = {pattern.strip("/") for pattern in patterns if pattern.startswith("/")}
-    names = [pattern.strip("/") for pattern in patterns if not pattern.startswith("/")]
-
-    def kept(path: Path) -> bool:
-        ignored = path.relative_to(ROOT).as_posix() in anchored or any(fnmatch.fnmatch(path.name, n) for n in names)
-        return not ignored and path.name != ".git"
 
     def walk(directory: Path) -> Iterator[Path]:
         for path in sorted(directory.iterdir()):
-            if kept(path):
+            if is_ours(path.relative_to(ROOT).as_posix()):
                 yield from walk(path) if path.is_dir() else (path,)
 
     return tuple(walk(ROOT))
@@ -202,7 +210,7 @@ def test_every_path_in_backquotes_is_there(name: str) -> None:
     """Names such as `storage/tables.py` or `forms/definitions/`; patterns and what is made by running are not."""
     entries = {path.relative_to(ROOT).parts[0] for path in repository()}
     named = re.findall(r"`([\w.-]+/[\w./-]*)`", texts()[name])
-    ours = [path for path in named if path.split("/")[0] in entries]
+    ours = [path for path in named if path.split("/")[0] in entries and is_ours(path)]
     assert [path for path in ours if not (ROOT / path).exists()] == []
 
 
