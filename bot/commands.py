@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bot import choices, menus
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
 from bot.turn import Account, Reply
+from forms.form import in_language
 
 INTENTS = {
     "help": "help",
@@ -120,7 +121,7 @@ def status_of(scene: Scene, reference: str) -> Outcome:
     form = scene.tools.forms.get(form_id)
     answer = say(
         "status.found",
-        form=form.title[scene.language] if form else form_id,
+        form=in_language(form.title, scene.language) if form else form_id,
         reference=reference,
         date=received_at.astimezone(STOCKHOLM).date().isoformat(),
         status=say(f"status.labels.{status}"),
@@ -135,7 +136,9 @@ def _my_data(scene: Scene, detail: str) -> Outcome:
             choices.action(scene.draft.token, "resume", say("menu.resume")),
             choices.action(scene.draft.token, "cancel", say("my_data.delete_draft")),
         )
-        text = "\n\n".join((say("my_data.draft", form=scene.form.title[scene.language]), say("my_data.sent")))
+        text = "\n\n".join(
+            (say("my_data.draft", form=in_language(scene.form.title, scene.language)), say("my_data.sent"))
+        )
         return menus.offer(scene, text, buttons)
     return menus.offer(scene, "\n\n".join((say("my_data.none"), say("my_data.sent"))), menus.start_choices(scene))
 
@@ -147,7 +150,7 @@ def _restart(scene: Scene, detail: str) -> Outcome:
         return menus.offer(fresh, say("control.restarted"), menus.start_choices(fresh))
     if detail == "no":
         return menus.offer(scene, say("menu.what_next"), menus.start_choices(scene))
-    title = scene.form.title[scene.language] if scene.form else ""
+    title = in_language(scene.form.title, scene.language) if scene.form else ""
     text = say("control.restart_draft", form=title) if scene.draft else say("control.restart_ask")
     keep = (
         choices.action(scene.draft.token, "resume", say("control.nej"))

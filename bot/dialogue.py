@@ -9,7 +9,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from bot import answering, choices, commands, form_filling, menus, reading, safety
+from bot import (
+    answering,
+    choices,
+    commands,
+    form_asking,
+    form_filling,
+    form_opening,
+    form_sending,
+    menus,
+    reading,
+    safety,
+)
 from bot.commands import STATUS
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
@@ -83,8 +94,8 @@ def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
     scene = Scene(turn, done.state, done.draft, tools)
     draft = None
     if scene.draft and scene.form:
-        question = form_filling.open_question(scene)
-        draft = form_filling.progress_of(scene, form_filling.journey_of(scene), question.slot if question else None)
+        question = form_asking.open_question(scene)
+        draft = form_asking.progress_of(scene, form_asking.journey_of(scene), question.slot if question else None)
     return Response(done.replies, scene.language, draft, done.receipt, done.account, scene.state.municipality)
 
 
@@ -92,7 +103,7 @@ def decide(scene: Scene) -> Outcome:
     """What one turn comes to. Nothing is read or written here but through `scene.tools`."""
     awaited, scene = scene.state.pending, _settle(scene)
     if scene.turn.start:
-        return form_filling.resume(scene) if scene.draft else menus.welcome(scene)
+        return form_asking.resume(scene) if scene.draft else menus.welcome(scene)
     if scene.turn.other in OTHER_CONTENT:
         return _again(scene, scene.say(f"out.{scene.turn.other}"))
     if scene.turn.choice is not None:
@@ -143,7 +154,7 @@ def _unreadable(scene: Scene, text: str) -> Outcome | None:
 def _again(scene: Scene, said: str) -> Outcome:
     """Say something, and show again what the resident was at."""
     if scene.draft:
-        return form_filling.ask(scene, Account("control")).before(Reply(said))
+        return form_asking.ask(scene, Account("control")).before(Reply(said))
     return menus.offer(scene, said, menus.start_choices(scene))
 
 
@@ -219,13 +230,13 @@ def _tap_municipality(scene: Scene, tap: choices.Tap) -> Outcome | None:
     if pending.startswith("form:"):
         _, form_id, *prefilled = pending.split(":", 2)
         chosen = scene.remember(municipality=tap.field(0), pending=None)
-        return form_filling.start(chosen, form_id, *prefilled)
+        return form_opening.start(chosen, form_id, *prefilled)
     return reading.and_ask_again(scene, done)
 
 
 def _tap_form(scene: Scene, tap: choices.Tap) -> Outcome | None:
     known = tap.field(0) in scene.tools.forms
-    return form_filling.start(scene, tap.field(0), tap.field(1)) if known else None
+    return form_opening.start(scene, tap.field(0), tap.field(1)) if known else None
 
 
 def _tap_answer(scene: Scene, tap: choices.Tap) -> Outcome | None:
@@ -244,7 +255,7 @@ def _tap_action(scene: Scene, tap: choices.Tap) -> Outcome | None:
 
 def _closed(scene: Scene, token: str) -> Outcome:
     """A button of a form that is sent, cancelled, or another conversation's."""
-    return form_filling.already_sent(scene, token) or _again(scene, scene.say("out.stale"))
+    return form_sending.already_sent(scene, token) or _again(scene, scene.say("out.stale"))
 
 
 _TAPS: dict[str, Callable[[Scene, choices.Tap], Outcome | None]] = {

@@ -1,126 +1,19 @@
-"""Filling in a form, one question at a time: ask, take the answer, go back, change, sum up, send in.
+"""Filling in an open form, one question at a time: take an answer, skip, go back, change, cancel."""
 
-Where the resident is in a form is computed by `forms.journey` from the form and the answers. The one thing kept beside
-the answers is `draft.asking`: the question the resident has gone back to, or is changing.
-"""
-
+from collections.abc import Callable
 from dataclasses import replace
 
 from bot import choices, menus
-from bot.form_texts import progress_of, question_reply, summary_reply
+from bot.form_asking import ask, journey_of, open_question, resume
+from bot.form_opening import start
+from bot.form_sending import submit
 from bot.safety import contact_lines
-from bot.scene import STOCKHOLM, Outcome, Scene, outcome
-from bot.turn import Account, Receipt, Reply
+from bot.scene import Outcome, Scene
+from bot.turn import Account, Reply
 from forms.answer_error import AnswerError
 from forms.answer_types import read, read_choice, show
 from forms.conditions import Value
-from forms.form import Form, Question, Texts, in_language
-from forms.journey import Journey
-from forms.loader import form_to_snapshot
-from storage.conversations import Draft, make_draft_token
-from storage.submissions import NewSubmission, make_reference
-
-
-def journey_of(scene: Scene) -> Journey:
-    """The path through the open form. The scene must have a draft whose form exists."""
-    assert scene.form is not None and scene.draft is not None
-    return Journey(scene.form, scene.draft.answers)
-
-
-def open_question(scene: Scene) -> Question | None:
-    """The question that the next text answers; None at the summary."""
-    assert scene.draft is not None
-    journey = journey_of(scene)
-    asked = next((question for question in journey.path if question.slot == scene.draft.asking), None)
-    return asked or journey.next_question
-
-
-def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
-    """Open a form, or say where it can be filled in, or ask first what must be known (municipality, another draft)."""
-    say, tools = scene.say, scene.tools
-    form = tools.forms[form_id]
-    account = Account("form", form_id=form_id, prefilled=_prefill(form, prefilled))
-    if form_id not in menus.forms_here(scene):
-        text = (
-            say("form.elsewhere", form=form.title[scene.language], address=tools.web_address)
-            if tools.web_address
-            else say("form.elsewhere_unknown", form=form.title[scene.language])
-        )
-        return menus.offer(scene, text, (choices.command("human", say("menu.human")),), account)
-    if scene.draft and scene.form:
-        if scene.draft.form_id == form_id:
-            return resume(scene, account)
-        buttons = (
-            choices.action(scene.draft.token, "resume", say("form.continue")),
-            choices.action(scene.draft.token, "replace", say("form.replace"), form_id),
-        )
-        text = say("form.other_open", form=scene.form.title[scene.language], other=form.title[scene.language])
-        return menus.offer(scene, text, buttons, account)
-    if scene.municipality is None:
-        pending = f"form:{form_id}:{prefilled}" if prefilled else f"form:{form_id}"
-        asking = scene.remember(pending=pending)
-        return menus.offer(asking, say("municipality.ask"), menus.municipality_choices(scene), account)
-    if scene.municipality.id == "annan":
-        names = ", ".join(place.name for place in tools.library.municipalities if place.id != "annan")
-        text = say("municipality.form_other", names=names)
-        change = choices.command("municipality", say("menu.change_municipality"))
-        return menus.offer(scene.remember(pending=None), text, (change,), account)
-    return _begin(scene, form, prefilled, account)
-
-
-def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcome:
-    say, language, now = scene.say, scene.language, scene.turn.received_at
-    answers = _prefill(form, prefilled)
-    draft = Draft(make_draft_token(), form.id, form.version, answers, None, now, now)
-    about = form.id.removeprefix("ansokan_")
-    known = about if about in scene.tools.library.vocabulary.services else scene.state.service
-    scene = scene.with_draft(draft).remember(pending=None, selecting=None, service=known)
-    parts = [form.title[language], form.purpose[language], form.information[language], say("form.saved")]
-    if answers:
-        shown = (
-            show(question, answers[question.slot], language) for question in form.questions if question.slot in answers
-        )
-        parts.append(say("form.prefilled", answers=", ".join(shown)))
-    return replace(ask(scene).before(Reply("\n\n".join(parts))), account=account)
-
-
-def _prefill(form: Form, prefilled: str) -> dict[str, Value]:
-    """{"slot": value} from "slot=value", or empty when the form has no such question and option."""
-    slot, _, value = prefilled.partition("=")
-    known = any(
-        question.slot == slot and any(o.value == value for o in question.options) for question in form.questions
-    )
-    return {slot: value} if known else {}
-
-
-def prefill_for(form: Form, services: tuple[str, ...]) -> str:
-    """What a form can know already from the services a resident named: "slot=value", or nothing."""
-    for question in form.questions:
-        for option in question.options:
-            if len(services) == 1 and services[0] in option.services:
-                return f"{question.slot}={option.value}"
-    return ""
-
-
-def ask(scene: Scene, account: Account | None = None) -> Outcome:
-    """The open question, or the summary when all is answered."""
-    question = open_question(scene)
-    reply = (
-        summary_reply(scene, journey_of(scene))
-        if question is None
-        else question_reply(scene, journey_of(scene), question)
-    )
-    scene = scene.remember(offered=reply.choices)
-    return outcome(
-        scene, reply, account=account or Account("form", form_id=scene.draft.form_id if scene.draft else None)
-    )
-
-
-def resume(scene: Scene, account: Account | None = None) -> Outcome:
-    """Go on with the open form where it was."""
-    assert scene.form is not None
-    said = Reply(scene.say("form.resume", form=scene.form.title[scene.language]))
-    return ask(scene, account).before(said)
+from forms.form import Question, Texts, in_language
 
 
 def take_text(scene: Scene, question: Question, text: str) -> Outcome:
@@ -183,7 +76,9 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     said = [Reply(in_language(text, scene.language)) for text in journey.notices(question.slot)]
     if late:
         shown = show(question, value, scene.language)
-        said.insert(0, Reply(scene.say("form.changed", question=question.label[scene.language], answer=shown)))
+        said.insert(
+            0, Reply(scene.say("form.changed", question=in_language(question.label, scene.language), answer=shown))
+        )
     return ask(after).before(*said)
 
 
@@ -227,7 +122,7 @@ def _back(scene: Scene, detail: str) -> Outcome:
 
 def _why(scene: Scene, detail: str) -> Outcome:
     question = _named(scene, detail)
-    text = question.why[scene.language] if question and question.why else scene.say("form.no_why")
+    text = in_language(question.why, scene.language) if question and question.why else scene.say("form.no_why")
     return ask(scene).before(Reply(text))
 
 
@@ -238,7 +133,7 @@ def _change(scene: Scene, detail: str) -> Outcome:
         return ask(scene.with_draft(replace(scene.draft, asking=detail)).remember(selecting=None))
     token, language = scene.draft.token, scene.language
     answered = [question for question in journey.path if question.slot in scene.draft.answers]
-    buttons = tuple(choices.action(token, "change", q.label[language], q.slot) for q in answered)
+    buttons = tuple(choices.action(token, "change", in_language(q.label, language), q.slot) for q in answered)
     buttons = (*buttons, choices.action(token, "summary", scene.say("form.to_summary")))
     return menus.offer(scene, scene.say("form.change_which"), buttons, Account("form", form_id=scene.draft.form_id))
 
@@ -259,7 +154,7 @@ def _cancel(scene: Scene, detail: str) -> Outcome:
         choices.action(token, "cancel", say("form.cancel_yes"), "yes"),
         choices.action(token, "resume", say("form.cancel_no")),
     )
-    text = say("form.cancel_ask", form=scene.form.title[scene.language])
+    text = say("form.cancel_ask", form=in_language(scene.form.title, scene.language))
     return menus.offer(scene, text, buttons, Account("control", command="cancel"))
 
 
@@ -269,51 +164,6 @@ def _replace(scene: Scene, detail: str) -> Outcome:
     return start(scene.with_draft(None).remember(selecting=None), detail)
 
 
-def _submit(scene: Scene, detail: str) -> Outcome:
-    """Send in: one submission with a reference, and what happens next. Every answer is checked once more."""
-    assert scene.draft is not None and scene.form is not None
-    journey, form, say, language = journey_of(scene), scene.form, scene.say, scene.language
-    if not journey.is_complete or scene.municipality is None:
-        return ask(scene).before(Reply(say("form.not_complete")))
-    reference = make_reference()
-    submission = NewSubmission(
-        reference=reference,
-        draft_token=scene.draft.token,
-        form_id=form.id,
-        form_version=form.version,
-        form_snapshot=form_to_snapshot(form),
-        answers=journey.relevant_answers,
-        flags=journey.flags,
-        municipality=scene.municipality.id,
-        channel=scene.turn.channel,
-        language=language,
-    )
-    day = scene.turn.received_at.astimezone(STOCKHOLM).date().isoformat()
-    title, place = form.title[language], scene.municipality.name
-    parts = [
-        say("form.receipt", form=title, municipality=place, date=day),
-        say("form.reference", reference=reference),
-        form.receipt[language],
-        "\n".join(contact_lines(scene)),
-    ]
-    ended = scene.with_draft(None).remember(selecting=None, offered=menus.start_choices(scene))
-    reply = Reply("\n\n".join(part for part in parts if part), menus.start_choices(scene))
-    account = Account("form", form_id=form.id)
-    receipt = Receipt(reference, form.id)
-    return outcome(ended, reply, account=account, submission=submission, receipt=receipt)
-
-
-def already_sent(scene: Scene, token: str) -> Outcome | None:
-    """The receipt again, when the draft with this token has been sent in; else None."""
-    found = scene.tools.receipt_for(token)
-    if found is None:
-        return None
-    reference, form_id = found
-    reply = Reply(scene.say("form.already", reference=reference), menus.start_choices(scene))
-    account = Account("form", form_id=form_id)
-    return outcome(scene, reply, account=account, receipt=Receipt(reference, form_id))
-
-
 def _named(scene: Scene, slot: str) -> Question | None:
     """The question an action names, or the open one when it names none."""
     if not slot:
@@ -321,7 +171,7 @@ def _named(scene: Scene, slot: str) -> Question | None:
     return next((question for question in journey_of(scene).path if question.slot == slot), None)
 
 
-ACTIONS = {
+ACTIONS: dict[str, Callable[[Scene, str], Outcome]] = {
     "resume": lambda scene, detail: resume(scene),
     "skip": _skip,
     "back": _back,
@@ -331,18 +181,5 @@ ACTIONS = {
     "summary": _summary,
     "cancel": _cancel,
     "replace": _replace,
-    "submit": _submit,
+    "submit": lambda scene, detail: submit(scene),
 }
-
-__all__ = [
-    "act",
-    "already_sent",
-    "ask",
-    "open_question",
-    "prefill_for",
-    "progress_of",
-    "resume",
-    "start",
-    "take_choice",
-    "take_text",
-]

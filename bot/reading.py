@@ -7,7 +7,7 @@ said in between is answered and the open question is asked again.
 import re
 from dataclasses import replace
 
-from bot import answering, choices, commands, form_filling, menus, safety
+from bot import answering, choices, commands, form_asking, form_filling, form_opening, menus, safety
 from bot.scene import Outcome, Scene
 from bot.text import mask_personnummer
 from bot.turn import Account, Reply
@@ -51,9 +51,9 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
     """A text while a form is open; None when none is."""
     if scene.draft is None:
         return None
-    question = form_filling.open_question(scene)
+    question = form_asking.open_question(scene)
     if question is None:
-        return _other_than_answer(scene, text) or form_filling.ask(scene)
+        return _other_than_answer(scene, text) or form_asking.ask(scene)
     if question.type in _WORDY and (looks_like_question(text) or (len(text.split()) <= 8 and _COMMANDING.search(text))):
         other = _other_than_answer(scene, text)
         if other:
@@ -63,7 +63,7 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
         taken = form_filling.take_text(scene, question, kept)
     except AnswerError as error:
         other = None if question.type in _WORDY else _other_than_answer(scene, text)
-        return other or form_filling.ask(scene).before(Reply(scene.say(error.key, **error.params)))
+        return other or form_asking.ask(scene).before(Reply(scene.say(error.key, **error.params)))
     return taken.before(Reply(scene.say("out.personnummer"))) if had_number else taken
 
 
@@ -102,16 +102,16 @@ FORM_INTENTS = {"skip": "skip", "dont_know": "skip", "why_ask": "why", "correct_
 def command_in_form(scene: Scene, name: str) -> Outcome:
     """A command while a form is open: about the form itself, or something beside it and then on."""
     assert scene.draft is not None
-    at_summary = form_filling.open_question(scene) is None
+    at_summary = form_asking.open_question(scene) is None
     if name == "submit" and not at_summary:
-        return form_filling.ask(scene)
+        return form_asking.ask(scene)
     if name in ("skip", "why") and at_summary:
-        return form_filling.ask(scene)
+        return form_asking.ask(scene)
     if name in form_filling.ACTIONS:
         done = form_filling.act(scene, name)
         account = Account(done.account.kind, form_id=done.account.form_id, command=name if name in COUNTED else None)
         return replace(done, account=account)
-    done = commands.run(scene, name) or form_filling.ask(scene)
+    done = commands.run(scene, name) or form_asking.ask(scene)
     return done if name in ("restart", "my_data") else and_ask_again(scene, done)
 
 
@@ -123,13 +123,13 @@ def and_ask_again(scene: Scene, done: Outcome) -> Outcome:
     """After something said in the middle of a form: the open question once more, and its buttons."""
     if done.draft is None:
         return done
-    again = form_filling.ask(replace(scene, state=done.state, draft=done.draft))
+    again = form_asking.ask(replace(scene, state=done.state, draft=done.draft))
     return replace(again.before(*(replace(reply, choices=()) for reply in done.replies)), account=done.account)
 
 
 def crisis_in_form(scene: Scene, text: str, crisis: Outcome) -> Outcome:
     """Danger in an answer: the emergency reply first; a text that the open question takes is still kept."""
-    question = form_filling.open_question(scene)
+    question = form_asking.open_question(scene)
     if question is not None and question.type in _WORDY:
         try:
             taken = form_filling.take_text(scene, question, text)
@@ -243,7 +243,7 @@ def _start(scene: Scene, wish: str, understood: Understanding) -> Outcome:
     services = answering.services_of(understood)
     if wish in scene.tools.forms:
         form = scene.tools.forms[wish]
-        done = form_filling.start(scene, wish, form_filling.prefill_for(form, services))
+        done = form_opening.start(scene, wish, form_opening.prefill_for(form, services))
         return replace(done, account=replace(done.account, confidence=understood.confidence))
     return apply(scene, services[0] if services else scene.state.service, understood.confidence)
 
@@ -264,7 +264,7 @@ def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome
         )
         return menus.offer(scene, say("clarify.apply"), buttons, Account("clarify", confidence=confidence))
     if (form_id := f"ansokan_{service}") in scene.tools.forms:
-        done = form_filling.start(scene, form_id)
+        done = form_opening.start(scene, form_id)
         return replace(done, account=replace(done.account, confidence=confidence))
     if service == "umgangesstodjare":
         buttons = (choices.command("human", say("menu.human")),)

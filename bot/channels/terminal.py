@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TextIO
 from uuid import uuid4
 
 from bot.dialogue import decide, response_of
 from bot.scene import Scene, State, Tools
-from bot.turn import Choice, Response, Turn
+from bot.turn import Choice, Reply, Response, Turn
 
 Respond = Callable[[Turn], Response]
 
@@ -18,34 +19,41 @@ class LineError(Exception):
 
 
 def open_streams() -> None:
-    """Make standard input and output UTF-8 that no input can break: odd bytes are kept as escapes."""
+    """Make standard input and output UTF-8 that no input can break: odd bytes are kept as escapes.
+
+    Only a line feed ends a line of input: a carriage return may be part of a message.
+    """
     if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def lines_of(stream: TextIO) -> Iterator[str]:
-    """The lines of a stream without their line ends. Only a line feed ends a line."""
+    """The lines of a stream without their line ends."""
     for line in stream:
-        yield line.rstrip("\n").rstrip("\r")
+        yield line.rstrip("\r\n")
 
 
 def chat_json(
-    respond: Respond, lines: Iterable[str], say: Callable[[str], None], turn: Callable[..., Turn], unreadable: str
+    respond: Respond,
+    lines: Iterable[str],
+    say: Callable[[str], None],
+    turn: Callable[..., Turn],
+    unreadable: Mapping[str, str],
 ) -> None:
-    """One JSON object in, one out, in order. A line that cannot be read is answered with `unreadable`."""
+    """One JSON object in, one out, in order.
+
+    A line that cannot be read is answered with `unreadable` (language -> sentence), then with where the conversation
+    is: the open question again, or the first menu.
+    """
     for line in lines:
         try:
             response = respond(turn(**_message(line)))
-            say(json.dumps(_response(response), ensure_ascii=False))
         except LineError:
-            say(
-                json.dumps(
-                    {"replies": [{"text": unreadable, "choices": []}], "draft": None, "submission": None},
-                    ensure_ascii=False,
-                )
-            )
+            now = respond(turn(start=True))
+            response = replace(now, replies=(Reply(unreadable[now.language]), *now.replies))
+        say(json.dumps(_response(response), ensure_ascii=False))
 
 
 def _message(line: str) -> dict[str, str]:
@@ -78,9 +86,9 @@ def chat(respond: Respond, lines: Iterable[str], say: Callable[[str], None], tur
     """A conversation for a person: buttons are numbered, and a number taps one."""
     offered = _show(respond(turn(start=True)), say)
     for line in lines:
-        number = int(line) - 1 if line.strip().isascii() and line.strip().isdigit() else -1
-        tapped = {"choice": offered[number].id} if 0 <= number < len(offered) else {"text": line}
-        offered = _show(respond(turn(**tapped)), say)
+        numbered = {str(number): choice.id for number, choice in enumerate(offered, start=1)}
+        tapped = numbered.get(line.strip())
+        offered = _show(respond(turn(choice=tapped) if tapped else turn(text=line)), say)
 
 
 def _show(response: Response, say: Callable[[str], None]) -> tuple[Choice, ...]:

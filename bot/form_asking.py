@@ -1,11 +1,50 @@
-"""How a form looks in a conversation: a question with its buttons, and the summary before sending."""
+"""A form as the resident meets it: the open question with its buttons, the summary, how far along it is.
+
+Where the resident is in a form is computed by `forms.journey` from the form and the answers. The one thing kept beside
+the answers is `draft.asking`: the question the resident has gone back to, or is changing.
+"""
 
 from bot import choices
-from bot.scene import Scene
-from bot.turn import Choice, DraftProgress, Reply
+from bot.scene import Outcome, Scene, outcome
+from bot.turn import Account, Choice, DraftProgress, Reply
 from forms.answer_types import show
-from forms.form import Question
+from forms.form import Question, in_language
 from forms.journey import Journey
+
+
+def journey_of(scene: Scene) -> Journey:
+    """The path through the open form. The scene must have a draft whose form exists."""
+    assert scene.form is not None and scene.draft is not None
+    return Journey(scene.form, scene.draft.answers)
+
+
+def open_question(scene: Scene) -> Question | None:
+    """The question that the next text answers; None at the summary."""
+    assert scene.draft is not None
+    journey = journey_of(scene)
+    asked = next((question for question in journey.path if question.slot == scene.draft.asking), None)
+    return asked or journey.next_question
+
+
+def ask(scene: Scene, account: Account | None = None) -> Outcome:
+    """The open question, or the summary when all is answered."""
+    question = open_question(scene)
+    reply = (
+        summary_reply(scene, journey_of(scene))
+        if question is None
+        else question_reply(scene, journey_of(scene), question)
+    )
+    scene = scene.remember(offered=reply.choices)
+    return outcome(
+        scene, reply, account=account or Account("form", form_id=scene.draft.form_id if scene.draft else None)
+    )
+
+
+def resume(scene: Scene, account: Account | None = None) -> Outcome:
+    """Go on with the open form where it was."""
+    assert scene.form is not None
+    said = Reply(scene.say("form.resume", form=in_language(scene.form.title, scene.language)))
+    return ask(scene, account).before(said)
 
 
 def question_reply(scene: Scene, journey: Journey, question: Question) -> Reply:
@@ -13,9 +52,9 @@ def question_reply(scene: Scene, journey: Journey, question: Question) -> Reply:
     assert scene.draft is not None
     say, language, draft = scene.say, scene.language, scene.draft
     number, total = journey.position(question.slot)
-    parts = [question.text[language]]
+    parts = [in_language(question.text, language)]
     if question.hint:
-        parts.append(question.hint[language])
+        parts.append(in_language(question.hint, language))
     if question.type == "multi_choice":
         parts.append(_ticks(scene, question))
     elif question.slot in draft.answers and draft.answers[question.slot] is not None:
@@ -55,11 +94,15 @@ def _options(scene: Scene, question: Question) -> tuple[Choice, ...]:
     if question.type == "multi_choice":
         ticked = _ticked(scene, question)
         marks = tuple(
-            choices.answer(token, slot, f"+{o.value}", ("✓ " if o.value in ticked else "") + o.label[language])
+            choices.answer(
+                token, slot, f"+{o.value}", ("✓ " if o.value in ticked else "") + in_language(o.label, language)
+            )
             for o in question.options
         )
         return (*marks, choices.answer(token, slot, "*", scene.say("form.multi_done"))) if ticked else marks
-    return tuple(choices.answer(token, slot, option.value, option.label[language]) for option in question.options)
+    return tuple(
+        choices.answer(token, slot, option.value, in_language(option.label, language)) for option in question.options
+    )
 
 
 def _controls(scene: Scene, journey: Journey, question: Question) -> tuple[Choice, ...]:
@@ -86,8 +129,8 @@ def summary_reply(scene: Scene, journey: Journey) -> Reply:
     for question in journey.path:
         value = scene.draft.answers.get(question.slot)
         shown = say("form.summary_skipped") if value is None else show(question, value, language)
-        lines.append(f"• {question.label[language]}: {shown}")
-    parts = [say("form.summary", form=scene.form.title[language]), "\n".join(lines), say("form.ready")]
+        lines.append(f"• {in_language(question.label, language)}: {shown}")
+    parts = [say("form.summary", form=in_language(scene.form.title, language)), "\n".join(lines), say("form.ready")]
     buttons = (
         choices.action(token, "submit", say("form.submit")),
         choices.action(token, "change", say("form.change")),
