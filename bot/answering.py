@@ -5,7 +5,7 @@ meant is settled in one order: named in the message, named in what is being talk
 answer for all of them, else the resident is asked.
 """
 
-from bot import choices, menus
+from bot import choices, form_opening, menus
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Choice, Reply, SourceLine
 from brochures.brochure import GENERAL_SERVICE as GENERAL
@@ -17,6 +17,10 @@ SURE = 0.45
 HOPELESS = 0.18
 """Confidence under which not even a guess is offered."""
 TOPIC = "ask_"
+WANTS_TO_HELP = frozenset({"becoming", "interest_register", "requirements", "qualities", "household", "vetting"})
+WANTS_SUPPORT = frozenset({"how_to_apply", "who_may_apply", "apply_through", "after_applying", "queue"})
+ASKS_TO_BE_REACHED = frozenset({"contact_ways", "how_to_apply", "apply_through"})
+"""Topics after which the way to the form is a button."""
 
 
 def topic_of(intent: str, scene: Scene) -> str | None:
@@ -54,9 +58,9 @@ def about(scene: Scene, topic: str, named: tuple[str, ...], confidence: float = 
     if context and (answer := find(scene, topic, context)):
         return give(scene, [answer], confidence)
     if len(possible) == 1 and (answer := find(scene, topic, possible[0])):
-        return give(scene, [answer], confidence)
+        return give(scene, [answer], confidence, named=False)
     if general:
-        return give(scene, [general], confidence)
+        return give(scene, [general], confidence, named=False)
     if possible:
         return _which_service(scene, topic, possible, confidence)
     return no_answer(scene, (), confidence)
@@ -68,20 +72,40 @@ def find(scene: Scene, topic: str, service: str) -> Answer | None:
     return library.answer(topic, service, place, language) or library.answer(topic, GENERAL, place, language)
 
 
-def give(scene: Scene, answers: list[Answer], confidence: float = 1.0) -> Outcome:
-    """The answers, each with its sources, and related questions as buttons under the last."""
+def give(scene: Scene, answers: list[Answer], confidence: float = 1.0, named: bool = True) -> Outcome:
+    """The answers, each with its sources; under the last what can be done, and related questions, as buttons.
+
+    The service becomes what is talked about only when the resident `named` it (or tapped it).
+    """
     last = answers[-1]
-    service = scene.state.service if last.service == GENERAL else last.service
+    service = last.service if named and last.service != GENERAL else scene.state.service
     scene = scene.remember(topic=last.topic, service=service)
     given = {(answer.topic, answer.service) for answer in answers}
     related = [pair for pair in last.related if pair not in given][: menus.MAX_TOPICS]
-    buttons = tuple(menus.question_choice(scene, topic, service) for topic, service in related)
-    buttons = (*buttons, choices.command("human", scene.say("menu.human")))
+    buttons = (
+        *_what_to_do(scene, last),
+        *(menus.question_choice(scene, topic, about) for topic, about in related),
+        choices.command("human", scene.say("menu.human")),
+    )
     replies = [answer_reply(scene, answer) for answer in answers[:-1]]
     replies.append(answer_reply(scene, last, buttons))
     account = Account("answer", topics=tuple((a.topic, a.service) for a in answers), confidence=confidence)
     scene = scene.remember(offered=buttons)
     return Outcome(tuple(replies), scene.state, scene.draft, account)
+
+
+def _what_to_do(scene: Scene, answer: Answer) -> tuple[Choice, ...]:
+    """The form that fits what was asked about, where the municipality takes it; none while a form is open."""
+    wanted = "kontakta_mig" if answer.topic in ASKS_TO_BE_REACHED else None
+    prefilled = ""
+    if answer.topic in WANTS_TO_HELP:
+        wanted = "intresseanmalan"
+        prefilled = form_opening.prefill_for(scene.tools.forms[wanted], (answer.service,))
+    elif answer.topic in WANTS_SUPPORT and f"ansokan_{answer.service}" in scene.tools.forms:
+        wanted = f"ansokan_{answer.service}"
+    if wanted is None or scene.draft or wanted not in menus.forms_of_municipality(scene):
+        return ()
+    return (choices.form(wanted, scene.say(f"menu.start_{wanted}"), prefilled),)
 
 
 def answer_reply(scene: Scene, answer: Answer, buttons: tuple[Choice, ...] = ()) -> Reply:

@@ -2,7 +2,7 @@
 
     c:<command>[:<detail>]            a command, as `c:human` or `c:language:sv`
     t:<topic>:<service>               a brochure question
-    s:<service>                       the questions about a service
+    s:<service>[:more]                the questions about a service
     m:<municipality>                  the resident's municipality
     f:<form>[:<slot>=<value>]         start a form, with what is known already
     a:<draft>:<slot>:<value>          an answer; `+value` ticks one of several, `*` is done with ticking
@@ -53,9 +53,9 @@ def topic(topic_id: str, service: str, label: str) -> Choice:
     return Choice(f"t:{topic_id}:{service}", label)
 
 
-def service(service_id: str, label: str) -> Choice:
-    """A button for the questions about a service."""
-    return Choice(f"s:{service_id}", label)
+def service(service_id: str, label: str, everything: bool = False) -> Choice:
+    """A button for the questions about a service; with `everything` for those that had no room at first."""
+    return Choice(f"s:{service_id}:more" if everything else f"s:{service_id}", label)
 
 
 def municipality(municipality_id: str, label: str) -> Choice:

@@ -6,9 +6,10 @@ Commands about an open form (back, cancel, skip) are in `form_filling`, which ge
 from collections.abc import Callable
 
 from bot import choices, menus
-from bot.scene import STOCKHOLM, Outcome, Scene, outcome
-from bot.turn import Account, Reply
+from bot.scene import STOCKHOLM, Outcome, Scene
+from bot.turn import Account
 from forms.form import in_language
+from storage.submissions import read_reference
 
 INTENTS = {
     "help": "help",
@@ -73,7 +74,8 @@ def _said(key: str) -> Callable[[Scene, str], Outcome]:
 
 
 def _municipality(scene: Scene, detail: str) -> Outcome:
-    return menus.offer(scene, scene.say("municipality.ask"), menus.municipality_choices(scene))
+    asking = scene.remember(pending=scene.state.pending or "municipality")
+    return menus.offer(asking, scene.say("municipality.ask"), menus.municipality_choices(scene))
 
 
 def choose_municipality(scene: Scene, municipality_id: str) -> Outcome:
@@ -96,18 +98,21 @@ def _language(scene: Scene, detail: str) -> Outcome:
         return menus.offer(scene, scene.say("language.set"), menus.start_choices(scene))
     buttons = tuple(choices.command("language", word("language_name"), name) for name, word in wordings.items())
     text = scene.say("language.unavailable") if detail else scene.say("language.ask")
-    return menus.offer(scene, text, buttons)
+    return menus.offer(scene.remember(pending="language"), text, buttons)
 
 
 def _status(scene: Scene, detail: str) -> Outcome:
-    return status_wanted(scene)
+    """`detail` is what was written, when it may hold the reference."""
+    written = (read_reference(word.strip(".,!?")) for word in detail.split() if any(c.isdigit() for c in word))
+    reference = next((found for found in written if found), None)
+    return status_of(scene, reference) if reference else status_wanted(scene)
 
 
 def status_wanted(scene: Scene, problem: str | None = None) -> Outcome:
     """Ask for the reference, after saying what was wrong with the last one."""
     text = "\n\n".join(part for part in (problem, scene.say("status.ask")) if part)
-    account = Account("control", command=STATUS)
-    return outcome(scene.remember(pending=STATUS), Reply(text), account=account)
+    buttons = (choices.command("human", scene.say("menu.human")),)
+    return menus.offer(scene.remember(pending=STATUS), text, buttons, Account("control", command=STATUS))
 
 
 def status_of(scene: Scene, reference: str) -> Outcome:

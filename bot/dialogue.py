@@ -11,6 +11,7 @@ from functools import partial
 
 from bot import (
     answering,
+    awaiting,
     choices,
     commands,
     form_asking,
@@ -21,7 +22,6 @@ from bot import (
     reading,
     safety,
 )
-from bot.commands import STATUS
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Account, Reply, Response, Turn
@@ -30,7 +30,6 @@ from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import Database
 from storage.deliveries import Outgoing
-from storage.submissions import read_reference
 
 ATTEMPTS = 5
 """How often a turn is worked out anew when another process changed the conversation meanwhile."""
@@ -104,6 +103,11 @@ def decide(scene: Scene) -> Outcome:
     awaited, scene = scene.state.pending, _settle(scene)
     if scene.turn.start:
         return form_asking.resume(scene) if scene.draft else menus.welcome(scene)
+    done = _decide(awaited, scene)
+    return done if scene.state.greeted or scene.turn.channel != "telegram" else menus.introduced(scene, done)
+
+
+def _decide(awaited: str | None, scene: Scene) -> Outcome:
     if scene.turn.other in OTHER_CONTENT:
         return _again(scene, scene.say(f"out.{scene.turn.other}"))
     if scene.turn.choice is not None:
@@ -114,7 +118,7 @@ def decide(scene: Scene) -> Outcome:
         _typed_choice,
         _danger,
         _typed_command,
-        partial(_awaited, awaited),
+        partial(awaiting.answer, awaited),
         reading.in_form,
         reading.out_of_form,
     )
@@ -125,15 +129,16 @@ def decide(scene: Scene) -> Outcome:
 def _settle(scene: Scene) -> Scene:
     """Municipality from the link or the setting; a draft whose form is no longer offered is let go.
 
-    A reference is waited for during one turn; a municipality for a form until it is given.
+    What the bot asked is waited for during one turn; a municipality for a form until it is given. An open form stays
+    with the municipality that it goes to, whatever a link says.
     """
     tools, named = scene.tools, scene.turn.municipality
     known = {place.id for place in tools.library.municipalities}
-    if named in known:
+    if named in known and scene.draft is None:
         scene = scene.remember(municipality=named)
     elif scene.state.municipality not in known:
         scene = scene.remember(municipality=tools.default_municipality)
-    if scene.state.pending == STATUS:
+    if not (scene.state.pending or "").startswith(awaiting.FOR_A_FORM):
         scene = scene.remember(pending=None)
     return scene if scene.form else scene.with_draft(None)
 
@@ -181,16 +186,6 @@ def _typed_command(scene: Scene, text: str) -> Outcome | None:
     return reading.command_in_form(scene, name) if scene.draft else commands.run(scene, name)
 
 
-def _awaited(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
-    """A reference: one that was asked for, or one that is the whole message. Anything else is understood as usual."""
-    reference = read_reference(text)
-    if reference and (awaited == STATUS or reference == text.strip()):
-        return commands.status_of(scene, reference)
-    if awaited == STATUS and not reading.looks_like_question(text):
-        return commands.status_wanted(scene, scene.say("status.not_reference"))
-    return None
-
-
 def _tapped(scene: Scene, choice_id: str) -> Outcome:
     """A button, from now or from long ago."""
     tap = choices.read_tap(choice_id)
@@ -219,19 +214,13 @@ def _tap_topic(scene: Scene, tap: choices.Tap) -> Outcome | None:
 
 def _tap_service(scene: Scene, tap: choices.Tap) -> Outcome | None:
     known = tap.field(0) in scene.tools.library.vocabulary.services
-    return menus.service_menu(scene, tap.field(0)) if known else None
+    return menus.service_menu(scene, tap.field(0), everything=bool(tap.field(1))) if known else None
 
 
 def _tap_municipality(scene: Scene, tap: choices.Tap) -> Outcome | None:
     if tap.field(0) not in {place.id for place in scene.tools.library.municipalities}:
         return None
-    pending = scene.state.pending or ""
-    done = commands.choose_municipality(scene, tap.field(0))
-    if pending.startswith("form:"):
-        _, form_id, *prefilled = pending.split(":", 2)
-        chosen = scene.remember(municipality=tap.field(0), pending=None)
-        return form_opening.start(chosen, form_id, *prefilled)
-    return reading.and_ask_again(scene, done)
+    return awaiting.chosen_municipality(scene, tap.field(0))
 
 
 def _tap_form(scene: Scene, tap: choices.Tap) -> Outcome | None:

@@ -81,7 +81,7 @@ def _ticked(scene: Scene, question: Question) -> tuple[str, ...]:
 def _ticks(scene: Scene, question: Question) -> str:
     ticked = _ticked(scene, question)
     if not ticked:
-        return scene.say("form.multi")
+        return scene.say("form.multi_first")
     shown = show(question, [option.value for option in question.options if option.value in ticked], scene.language)
     return scene.say("form.multi_selected", answers=shown) + " " + scene.say("form.multi")
 
@@ -130,6 +130,8 @@ def summary_reply(scene: Scene, journey: Journey) -> Reply:
         value = scene.draft.answers.get(question.slot)
         shown = say("form.summary_skipped") if value is None else show(question, value, language)
         lines.append(f"• {in_language(question.label, language)}: {shown}")
+    place = scene.municipality.name if scene.municipality else ""
+    lines.insert(0, say("form.goes_to", municipality=place))
     parts = [say("form.summary", form=in_language(scene.form.title, language)), "\n".join(lines), say("form.ready")]
     buttons = (
         choices.action(token, "submit", say("form.submit")),

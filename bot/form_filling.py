@@ -9,6 +9,7 @@ from bot.form_opening import start
 from bot.form_sending import submit
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene
+from bot.text import folded
 from bot.turn import Account, Reply
 from forms.answer_error import AnswerError
 from forms.answer_types import read, read_choice, show
@@ -85,11 +86,8 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
 def _stop(scene: Scene, text: Texts) -> Outcome:
     """End the form at once and keep nothing (protected identity, or a matter that must go another way)."""
     assert scene.form is not None
-    parts = [
-        in_language(text, scene.language),
-        "\n".join(contact_lines(scene) or [scene.say("human.other")]),
-        scene.say("form.stopped"),
-    ]
+    contact = contact_lines(scene, urgent=True) or [scene.say("human.other")]
+    parts = [in_language(text, scene.language), "\n".join(contact), scene.say("form.stopped")]
     ended = scene.with_draft(None).remember(selecting=None)
     buttons = (choices.command("human", scene.say("menu.human")),)
     return menus.offer(ended, "\n\n".join(parts), buttons, Account("form", form_id=scene.form.id))
@@ -129,13 +127,23 @@ def _why(scene: Scene, detail: str) -> Outcome:
 def _change(scene: Scene, detail: str) -> Outcome:
     assert scene.draft is not None
     journey = journey_of(scene)
-    if detail and any(question.slot == detail for question in journey.path):
-        return ask(scene.with_draft(replace(scene.draft, asking=detail)).remember(selecting=None))
+    slot = detail if any(question.slot == detail for question in journey.path) else slot_named(scene, detail)
+    if slot:
+        return ask(scene.with_draft(replace(scene.draft, asking=slot)).remember(selecting=None))
     token, language = scene.draft.token, scene.language
     answered = [question for question in journey.path if question.slot in scene.draft.answers]
     buttons = tuple(choices.action(token, "change", in_language(q.label, language), q.slot) for q in answered)
-    buttons = (*buttons, choices.action(token, "summary", scene.say("form.to_summary")))
-    return menus.offer(scene, scene.say("form.change_which"), buttons, Account("form", form_id=scene.draft.form_id))
+    buttons = (*buttons, choices.action(token, "summary", scene.say("menu.resume")))
+    account = Account("form", form_id=scene.draft.form_id)
+    return menus.offer(scene.remember(pending="change"), scene.say("form.change_which"), buttons, account)
+
+
+def slot_named(scene: Scene, text: str) -> str:
+    """The slot whose summary label stands in a text ("ändra barnets namn"), or an empty string."""
+    wanted = folded(text)
+    labels = {q.slot: folded(in_language(q.label, scene.language)) for q in journey_of(scene).path}
+    named = [slot for slot, label in labels.items() if label in wanted]
+    return max(named, key=lambda slot: len(labels[slot]), default="")
 
 
 def _summary(scene: Scene, detail: str) -> Outcome:
@@ -155,7 +163,7 @@ def _cancel(scene: Scene, detail: str) -> Outcome:
         choices.action(token, "resume", say("form.cancel_no")),
     )
     text = say("form.cancel_ask", form=in_language(scene.form.title, scene.language))
-    return menus.offer(scene, text, buttons, Account("control", command="cancel"))
+    return menus.offer(scene.remember(pending="cancel"), text, buttons, Account("control", command="cancel"))
 
 
 def _replace(scene: Scene, detail: str) -> Outcome:

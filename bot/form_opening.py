@@ -41,12 +41,38 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
         pending = f"form:{form_id}:{prefilled}" if prefilled else f"form:{form_id}"
         asking = scene.remember(pending=pending)
         return menus.offer(asking, say("municipality.ask"), menus.municipality_choices(scene), account)
+    if scene.municipality.id != "annan" and form_id not in scene.municipality.forms:
+        return _not_there(scene, form, account)
     if scene.municipality.id == "annan":
         names = ", ".join(place.name for place in tools.library.municipalities if place.id != "annan")
         text = say("municipality.form_other", names=names)
         change = choices.command("municipality", say("menu.change_municipality"))
         return menus.offer(scene.remember(pending=None), text, (change,), account)
     return _begin(scene, form, prefilled, account)
+
+
+def _not_there(scene: Scene, form: Form, account: Account) -> Outcome:
+    """The municipality does not take this form: say so, and how to ask there."""
+    say = scene.say
+    title = in_language(form.title, scene.language)
+    text = say("form.not_there", form=title, municipality=scene.municipality.name if scene.municipality else "")
+    buttons = (
+        choices.form("kontakta_mig", say("menu.start_kontakta_mig")),
+        choices.command("human", say("menu.human")),
+    )
+    return menus.offer(scene.remember(pending=None), text, buttons, account)
+
+
+def move(scene: Scene, municipality: str) -> Outcome:
+    """Let the open form go to another municipality, where that one takes it."""
+    assert scene.form is not None
+    moved = scene.remember(municipality=municipality)
+    if municipality == "annan" or scene.form.id not in menus.forms_of_municipality(moved):
+        name = scene.tools.library.municipality(municipality).name
+        said = scene.say("form.not_there", form=in_language(scene.form.title, scene.language), municipality=name)
+        return ask(scene).before(Reply(said))
+    said = scene.say("form.goes_to", municipality=moved.municipality.name if moved.municipality else "")
+    return ask(moved).before(Reply(said))
 
 
 def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcome:

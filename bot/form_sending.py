@@ -37,7 +37,8 @@ def submit(scene: Scene) -> Outcome:
         in_language(form.receipt, language),
         "\n".join(contact_lines(scene)),
     ]
-    ended = scene.with_draft(None).remember(selecting=None, offered=menus.start_choices(scene))
+    ended = scene.with_draft(None).remember(selecting=None, service=None, topic=None)
+    ended = ended.remember(offered=menus.start_choices(ended))
     reply = Reply("\n\n".join(part for part in parts if part), menus.start_choices(scene))
     account = Account("form", form_id=form.id)
     receipt = Receipt(reference, form.id)

@@ -1,5 +1,7 @@
 """The buttons and short texts that lead somewhere: welcome, help, services, municipalities, a person."""
 
+from dataclasses import replace
+
 from bot import choices
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene, outcome
@@ -7,6 +9,7 @@ from bot.turn import Account, Choice, Reply
 from brochures.brochure import GENERAL_SERVICE as GENERAL
 
 MAX_TOPICS = 6
+"""Questions offered at once; the rest are behind "Fler frågor"."""
 
 
 def forms_here(scene: Scene) -> tuple[str, ...]:
@@ -15,11 +18,17 @@ def forms_here(scene: Scene) -> tuple[str, ...]:
     return tuple(form_id for form_id in scene.tools.forms if allowed is None or form_id in allowed)
 
 
+def forms_of_municipality(scene: Scene) -> tuple[str, ...]:
+    """The forms that the resident's municipality takes; all of them while it is not known which it is."""
+    place = scene.municipality
+    return tuple(scene.tools.forms) if place is None or place.id == "annan" else place.forms
+
+
 def start_choices(scene: Scene) -> tuple[Choice, ...]:
     """What a resident can do first: each service, each form, a person, the other settings."""
     say = scene.say
     services = service_choices(scene)
-    forms = tuple(choices.form(form_id, say(f"menu.start_{form_id}")) for form_id in scene.tools.forms)
+    forms = tuple(choices.form(form_id, say(f"menu.start_{form_id}")) for form_id in forms_of_municipality(scene))
     other = "en" if scene.language == "sv" else "sv"
     return (
         *services,
@@ -60,9 +69,7 @@ def municipality_choices(scene: Scene) -> tuple[Choice, ...]:
 def welcome(scene: Scene) -> Outcome:
     """The first message: that this is a machine, how to reach a person, what can be asked."""
     say = scene.say
-    parts = [say("control.greeting") if scene.state.greeted else say("welcome.hello")]
-    if scene.turn.channel == "telegram" and not scene.state.greeted:
-        parts.append(say("welcome.telegram"))
+    parts = [say("control.greeting") if scene.state.greeted else _what_this_is(scene)]
     if scene.municipality and scene.municipality.id != "annan":
         parts.append(say("welcome.municipality", municipality=scene.municipality.name))
     parts.append(say("welcome.ask"))
@@ -70,24 +77,40 @@ def welcome(scene: Scene) -> Outcome:
     return offer(scene, "\n\n".join(parts), start_choices(scene), Account("control", command="greeting"))
 
 
+def introduced(scene: Scene, done: Outcome) -> Outcome:
+    """What this is, before the first reply to somebody who did not begin with the welcome; danger is answered first."""
+    said = Reply(_what_this_is(scene))
+    first = replace(done, replies=(*done.replies, said)) if done.account.kind == "crisis" else done.before(said)
+    return replace(first, state=replace(done.state, greeted=True))
+
+
+def _what_this_is(scene: Scene) -> str:
+    parts = [scene.say("welcome.hello")]
+    if scene.turn.channel == "telegram":
+        parts.append(scene.say("welcome.telegram"))
+    return "\n\n".join(parts)
+
+
 def offer(scene: Scene, text: str, buttons: tuple[Choice, ...], account: Account | None = None) -> Outcome:
     """One reply with buttons, remembered so that their labels may be typed."""
     return outcome(scene.remember(offered=buttons), Reply(text, buttons), account=account)
 
 
-def service_menu(scene: Scene, service: str) -> Outcome:
-    """The questions that can be asked about one service."""
+def service_menu(scene: Scene, service: str, everything: bool = False) -> Outcome:
+    """The questions that can be asked about one service: the first of them, or the rest."""
     scene = scene.remember(service=service)
     label = scene.tools.library.service_label(service, scene.language)
     text = scene.say("menu.service", service=label[:1].lower() + label[1:])
-    return offer(scene, text, topic_choices(scene, service), Account("clarify"))
+    questions = topic_choices(scene, service)
+    more = choices.service(service, scene.say("menu.more"), everything=True)
+    first = questions if len(questions) <= MAX_TOPICS + 2 else (*questions[:MAX_TOPICS], more)
+    return offer(scene, text, questions[MAX_TOPICS:] if everything else first, Account("clarify"))
 
 
 def human(scene: Scene) -> Outcome:
     """How to reach a person: the municipality's own contacts, and being contacted."""
     say = scene.say
-    contact = contact_lines(scene) or [say("human.other")]
-    parts = [say("human.intro"), "\n".join(contact), say("human.urgent")]
+    parts = [say("human.intro"), "\n".join(contact_lines(scene)), say("human.urgent")]
     buttons: tuple[Choice, ...] = ()
     if "kontakta_mig" in forms_here(scene):
         parts.append(say("human.callback"))

@@ -4,6 +4,7 @@ With a form open a text belongs to the open question unless it looks like someth
 said in between is answered and the open question is asked again.
 """
 
+import contextlib
 import re
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from nlu.language import detect
 
 SURE_OF_COMMAND = 0.6
 SURE_OF_DANGER = 0.5
+SURE_OF_DANGER_IN_FEW_WORDS = 0.85
+FEW_WORDS = 4
 SURE_WITHOUT_QUESTION_MARK = 0.75
 SURE_OF_FORM = 0.5
 MAX_QUESTIONS = 3
@@ -74,69 +77,94 @@ def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
     except NluUnavailableError:
         return None
     intent, sure = understood.intent, understood.confidence
-    danger = _danger_in(understood)
+    danger = _danger_in(understood, text)
     if danger:
         return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, sure))
     command = FORM_INTENTS.get(intent) or commands.INTENTS.get(intent)
-    if command and sure >= SURE_OF_COMMAND:
-        return command_in_form(scene, command)
+    if command and sure >= SURE_OF_COMMAND and not (intent == "affirm" and form_asking.open_question(scene)):
+        return command_in_form(scene, command, _detail(command, understood, text))
     enough = answering.SURE if "?" in text else SURE_WITHOUT_QUESTION_MARK
     if answering.topic_of(intent, scene) and looks_like_question(text) and sure >= enough:
         return and_ask_again(scene, answering.respond_to(scene, understood))
     return None
 
 
-def _danger_in(understood: Understanding) -> str | None:
-    """The kind of danger the NLU is sure of, all its danger intents taken together; the likeliest one names it."""
+def _danger_in(understood: Understanding, text: str) -> str | None:
+    """The kind of danger the NLU is sure of, all its danger intents taken together; the likeliest one names it.
+
+    A few words ("jag är hans mamma") say little: there the NLU must be surer. The phrase list has been asked before.
+    """
+    words = len(text.split())
     likely = dict(understood.ranking) | {understood.intent: understood.confidence}
     dangers = {intent: sure for intent, sure in likely.items() if intent in safety.INTENTS}
-    if sum(dangers.values()) < SURE_OF_DANGER:
+    needed = SURE_OF_DANGER_IN_FEW_WORDS if words <= FEW_WORDS else SURE_OF_DANGER
+    if sum(dangers.values()) < needed:
         return None
     return safety.INTENTS[max(dangers, key=dangers.__getitem__)]
 
 
-FORM_INTENTS = {"skip": "skip", "dont_know": "skip", "why_ask": "why", "correct_answer": "change", "deny": "change"}
+FORM_INTENTS = {
+    "skip": "skip",
+    "dont_know": "skip",
+    "why_ask": "why",
+    "correct_answer": "change",
+    "deny": "deny",
+    "affirm": "affirm",
+}
 """NLU intent -> what it does to the open form."""
 
 
-def command_in_form(scene: Scene, name: str) -> Outcome:
+def command_in_form(scene: Scene, name: str, detail: str = "") -> Outcome:
     """A command while a form is open: about the form itself, or something beside it and then on."""
     assert scene.draft is not None
-    at_summary = form_asking.open_question(scene) is None
-    if name == "submit" and not at_summary:
-        return form_asking.ask(scene)
-    if name in ("skip", "why") and at_summary:
+    question = form_asking.open_question(scene)
+    if name == "affirm" or (name == "submit" and question is not None):
+        said = () if question else (Reply(scene.say("form.press_submit")),)
+        return form_asking.ask(scene).before(*said)
+    if name == "deny":
+        name = "change" if question is None else "skip" if not question.required else "ask"
+    if name in ("skip", "why", "ask") and (question is None or name == "ask"):
         return form_asking.ask(scene)
     if name in form_filling.ACTIONS:
-        done = form_filling.act(scene, name)
+        done = form_filling.act(scene, name, detail if name == "change" else "")
         account = Account(done.account.kind, form_id=done.account.form_id, command=name if name in COUNTED else None)
         return replace(done, account=account)
-    done = commands.run(scene, name) or form_asking.ask(scene)
-    return done if name in ("restart", "my_data") else and_ask_again(scene, done)
+    done = commands.run(scene, name, detail) or form_asking.ask(scene)
+    return done if name in ("restart", "my_data") else and_ask_again(scene, done, keep_buttons=True)
+
+
+def _detail(command: str, understood: Understanding, text: str) -> str:
+    """What a command is about, from the message it came in: a language, a reference, an answer to change."""
+    if command == "language":
+        return next((entity.value for entity in understood.entities if entity.name == "language"), "")
+    return text if command in ("status", "change") else ""
 
 
 COUNTED = frozenset(commands.HANDLERS)
 """Form actions that are commands of their own as well (back, cancel, resume)."""
 
 
-def and_ask_again(scene: Scene, done: Outcome) -> Outcome:
+def and_ask_again(scene: Scene, done: Outcome, keep_buttons: bool = False) -> Outcome:
     """After something said in the middle of a form: the open question once more, and its buttons."""
     if done.draft is None:
         return done
     again = form_asking.ask(replace(scene, state=done.state, draft=done.draft))
-    return replace(again.before(*(replace(reply, choices=()) for reply in done.replies)), account=done.account)
+    said = done.replies if keep_buttons else tuple(replace(reply, choices=()) for reply in done.replies)
+    offered = tuple(choice for reply in (*said, *again.replies) for choice in reply.choices)
+    state = replace(again.state, offered=offered, pending=done.state.pending)
+    return replace(again.before(*said), account=done.account, state=state)
 
 
 def crisis_in_form(scene: Scene, text: str, crisis: Outcome) -> Outcome:
-    """Danger in an answer: the emergency reply first; a text that the open question takes is still kept."""
+    """Danger in an answer: the emergency reply first. What was told at length is kept; a cry for help is no name."""
     question = form_asking.open_question(scene)
-    if question is not None and question.type in _WORDY:
-        try:
-            taken = form_filling.take_text(scene, question, text)
-            return replace(taken.before(*(replace(r, choices=()) for r in crisis.replies)), account=crisis.account)
-        except AnswerError:
-            pass
-    return and_ask_again(scene, replace(crisis, state=scene.state))
+    done = replace(crisis, state=scene.state)
+    if question is not None and question.type == "long_text":
+        with contextlib.suppress(AnswerError):
+            kept = form_filling.take_text(scene, question, mask_personnummer(text)[0])
+            told = tuple(replace(reply, choices=()) for reply in crisis.replies)
+            return replace(kept.before(*told, Reply(scene.say("crisis.kept"))), account=crisis.account)
+    return and_ask_again(scene, done)
 
 
 def out_of_form(scene: Scene, text: str) -> Outcome:
@@ -170,7 +198,7 @@ def _by_meaning(scene: Scene, text: str) -> Outcome:
         several = _several(scene, parts)
         if several:
             return several
-    return _meant(scene, whole)
+    return _meant(scene, whole, text)
 
 
 def _point_of_story(scene: Scene, text: str) -> Understanding | None:
@@ -182,7 +210,7 @@ def _point_of_story(scene: Scene, text: str) -> Understanding | None:
     if question is None:
         return None
     whole, point = _understand(scene, text), _understand(scene, question)
-    if _danger_in(whole) or point.confidence < answering.SURE:
+    if _danger_in(whole, text) or point.confidence < answering.SURE:
         return whole
     return point if answering.services_of(point) else replace(point, entities=(*point.entities, *whole.entities))
 
@@ -200,7 +228,8 @@ def _several(scene: Scene, parts: list[str]) -> Outcome | None:
         if done.account.kind != "answer":
             return None
         scene = replace(scene, state=done.state)
-        replies.extend(done.replies)
+        if not set(done.account.topics) <= set(topics):
+            replies.extend(done.replies)
         topics.extend(done.account.topics)
     if done is None:
         return None
@@ -209,17 +238,15 @@ def _several(scene: Scene, parts: list[str]) -> Outcome | None:
     return replace(done, replies=tuple(dict.fromkeys(shown)), account=account)
 
 
-def _meant(scene: Scene, understood: Understanding) -> Outcome:
+def _meant(scene: Scene, understood: Understanding, text: str) -> Outcome:
     intent, sure = understood.intent, understood.confidence
     scene = _with_entities(scene, understood)
-    danger = _danger_in(understood)
+    danger = _danger_in(understood, text)
     if danger:
         return safety.crisis(scene, danger, sure)
     if intent in commands.INTENTS and sure >= SURE_OF_COMMAND:
-        named = next((entity.value for entity in understood.entities if entity.name == "language"), "")
-        return commands.run(
-            scene, commands.INTENTS[intent], named if intent == "change_language" else "", sure
-        ) or menus.welcome(scene)
+        name = commands.INTENTS[intent]
+        return commands.run(scene, name, _detail(name, understood, text), sure) or menus.welcome(scene)
     if intent.startswith("start_") and sure >= SURE_OF_FORM:
         return _start(scene, intent.removeprefix("start_"), understood)
     if (intent in FORM_INTENTS or intent == "affirm") and sure >= SURE_OF_COMMAND:
@@ -245,7 +272,7 @@ def _start(scene: Scene, wish: str, understood: Understanding) -> Outcome:
         form = scene.tools.forms[wish]
         done = form_opening.start(scene, wish, form_opening.prefill_for(form, services))
         return replace(done, account=replace(done.account, confidence=understood.confidence))
-    return apply(scene, services[0] if services else scene.state.service, understood.confidence)
+    return apply(scene, services[0] if services else None, understood.confidence)
 
 
 def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome:
@@ -269,7 +296,9 @@ def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome
     if service == "umgangesstodjare":
         buttons = (choices.command("human", say("menu.human")),)
         return menus.offer(scene, say("form.umgangesstod"), buttons, Account("no_answer", confidence=confidence))
-    return answering.about(scene, "how_to_apply", (service,), confidence).before(Reply(say("form.not_yet")))
+    called = scene.tools.library.service_label(service, scene.language)
+    said = Reply(say("form.not_here", service=called[:1].lower() + called[1:]))
+    return answering.about(scene, "how_to_apply", (service,), confidence).before(said)
 
 
 def _by_words(scene: Scene, text: str) -> Outcome:

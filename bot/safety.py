@@ -21,6 +21,13 @@ PHRASES = Path(__file__).parent / "danger_phrases.yml"
 KINDS = ("self_harm", "violence", "child", "substance_home")
 INTENTS = {f"danger_{kind}": kind for kind in KINDS} | {"ask_orosanmalan": "orosanmalan"}
 """NLU intent -> kind of danger; an orosanmälan is answered calmly, the others with urgency."""
+LINES = {
+    "self_harm": ("sjalvmordslinjen", "bris"),
+    "violence": ("kvinnofridslinjen", "bris"),
+    "child": ("bris",),
+    "substance_home": ("bris",),
+}
+"""Kind of danger -> the lines that fit it; few, so that they are read."""
 
 
 @dataclass(frozen=True)
@@ -73,42 +80,38 @@ def _spellings(text: str) -> tuple[str, ...]:
 def crisis(scene: Scene, kind: str, confidence: float = 1.0) -> Outcome:
     """The reply to danger of `kind`: what to do now, whom to call, and that nothing is reported by this chat."""
     say = scene.say
-    lines = [
-        f"• {line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
-        for line in scene.tools.library.emergency(scene.state.municipality)
-        if line.number != "112"
-    ]
     calm = kind == "orosanmalan"
     first, own = say("crisis.first"), say(f"crisis.{kind}")
     parts = [own, first] if calm else [first, own]
-    parts.append(say("crisis.social_services"))
-    contact = contact_lines(scene)
-    if contact:
-        parts.append("\n".join(contact))
-    if lines and not calm:
+    parts.append("\n".join((say("crisis.social_services"), *contact_lines(scene, urgent=True))))
+    lines = [
+        f"• {line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
+        for line in scene.tools.library.emergency(scene.state.municipality)
+        if line.id in LINES.get(kind, ())
+    ]
+    if lines:
         parts.append("\n".join((say("crisis.lines"), *lines)))
-    parts.append(say("crisis.not_a_report"))
-    if scene.draft:
-        parts.append(say("crisis.continue"))
+    parts.append(say("crisis.not_a_report") if calm else say("crisis.machine"))
     buttons: tuple[Choice, ...] = (choices.command("human", say("menu.human")),)
     reply = Reply("\n\n".join(parts), buttons, tone="normal" if calm else "urgent")
     return outcome(scene.remember(offered=buttons), reply, account=Account("crisis", confidence=confidence))
 
 
-def contact_lines(scene: Scene) -> list[str]:
-    """How to reach the resident's municipality: telephone, mail, website, with the date of the facts."""
+def contact_lines(scene: Scene, urgent: bool = False) -> list[str]:
+    """How to reach the resident's municipality, with the date of the facts. When it is urgent: by telephone only."""
     say, place = scene.say, scene.municipality
     if place is None or place.id == "annan":
-        return []
+        return [] if urgent else [say("human.other")]
     lines = []
     if place.phone:
-        lines.append(say("human.phone", name=place.contact_name or place.name, phone=place.phone))
-    if place.email:
-        lines.append(say("human.email", email=place.email))
-    if not place.phone:
+        name = place.contact_names[scene.language] if place.contact_names else place.name
+        lines.append(say("human.phone", name=name, phone=place.phone))
+        if place.dated:
+            lines.append(say("human.dated", date=place.dated))
+    else:
         lines.append(say("human.none", municipality=place.name))
+    if place.email and not urgent:
+        lines.append(say("human.email", email=place.email))
     if place.website:
         lines.append(say("human.website", website=place.website))
-    if place.checked:
-        lines.append(say("human.checked", date=place.checked))
     return lines

@@ -12,7 +12,7 @@ MAX_CHARACTERS = 4_000
 """Longer messages are answered with a request to shorten them; a form's own limit may be lower."""
 
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_NUMBER = re.compile(r"(?<![0-9])(?:(?:19|20)[0-9]{2}|[0-9]{2})[01][0-9][0-9]{2}[-+ ]?[0-9]{4}(?![0-9])", re.ASCII)
+_NUMBER = re.compile(r"(?<![0-9])(?:19|20)?[0-9]{2}[01][0-9][0-9]{2}([-+ ]?)[0-9]{4}(?![0-9])", re.ASCII)
 
 
 def clean(text: str) -> str:
@@ -26,18 +26,29 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
+def folded(text: str) -> str:
+    """Lower case without diacritics, white space as single blanks: for comparing what people type."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(character for character in plain if not unicodedata.combining(character)).split())
+
+
 def has_words(text: str) -> bool:
     """Whether there is any letter or digit to read."""
     return any(character.isalnum() for character in text)
 
 
 def mask_personnummer(text: str) -> tuple[str, bool]:
-    """The text without valid personnummer and samordningsnummer, and whether any was there."""
+    """The text without personnummer and samordningsnummer, and whether any was there.
+
+    One that is mistyped (wrong check digit) is taken out too when it is written as only they are: with its hyphen, or
+    with twelve digits.
+    """
     found = False
 
     def mask(match: re.Match[str]) -> str:
         nonlocal found
-        if personnummer.valid(match.group().replace(" ", "-")):
+        written_as_one = match[1] in ("-", "+") or len(re.sub(r"\D", "", match[0])) == 12
+        if written_as_one or personnummer.valid(match.group().replace(" ", "-")):
             found = True
             return "…"
         return match.group()

@@ -1,0 +1,111 @@
+"""Answers to what the bot asked beside a form's questions: a reference, a municipality, a language, "vill du avbryta?".
+
+What is waited for stands in `state.pending`, for one turn; a municipality that a form needs is waited for until it is
+given. While something is waited for, a text never becomes an answer to the form's open question by mistake.
+"""
+
+import re
+
+from bot import commands, form_filling, form_opening
+from bot.form_asking import resume
+from bot.reading import and_ask_again, looks_like_question
+from bot.scene import Outcome, Scene
+from bot.text import folded
+from forms.answer_error import AnswerError
+from forms.yes_no import read_yes_no
+from storage.submissions import read_reference
+
+FOR_A_FORM = "form:"
+SHORT = 4
+"""Words up to which a text that names a municipality, an answer or a language is nothing else."""
+LANGUAGES = {"sv": r"svenska|swedish", "en": r"engelska|english"}
+DELETE = re.compile(r"\b(?:radera|ta bort|avbryt|delete|cancel)\b", re.IGNORECASE)
+GO_ON = re.compile(r"\b(?:fortsätt|fortsatt|continue|go on|keep)\b", re.IGNORECASE)
+
+
+def answer(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
+    """The outcome when `text` answers what was waited for; None when it is to be understood as usual."""
+    reference = read_reference(text)
+    if reference and (awaited == commands.STATUS or _surely_a_reference(text)):
+        done = commands.status_of(scene, reference)
+        return and_ask_again(scene, done) if scene.draft else done
+    if awaited is None:
+        return None
+    if awaited.startswith(FOR_A_FORM):
+        return _municipality(scene, text)
+    return _WAITED_FOR[awaited](scene, text)
+
+
+def _surely_a_reference(text: str) -> bool:
+    """Eight characters that are no ordinary word: there is a digit among them."""
+    return len(text.split()) == 1 and any(character.isdigit() for character in text)
+
+
+def _reference(scene: Scene, text: str) -> Outcome | None:
+    if len(text.split()) > 1 or not 6 <= len(text) <= 10:
+        return None
+    done = commands.status_wanted(scene, scene.say("status.not_reference"))
+    return and_ask_again(scene, done) if scene.draft else done
+
+
+def _cancelling(scene: Scene, text: str) -> Outcome | None:
+    if scene.draft is None:
+        return None
+    try:
+        yes = read_yes_no(text)
+    except AnswerError:
+        if not DELETE.search(text) and not GO_ON.search(text):
+            return None if looks_like_question(text) else form_filling.act(scene, "cancel")
+        yes = bool(DELETE.search(text))
+    return form_filling.act(scene, "cancel", "yes") if yes else resume(scene)
+
+
+def _changing(scene: Scene, text: str) -> Outcome | None:
+    if scene.draft is None:
+        return None
+    slot = form_filling.slot_named(scene, text)
+    if slot:
+        return form_filling.act(scene, "change", slot)
+    return None if looks_like_question(text) else form_filling.act(scene, "change")
+
+
+def municipality_named(scene: Scene, text: str) -> str | None:
+    """The municipality that a short text names, as "Vingåker" or "jag bor i Sala"; None otherwise."""
+    words = re.findall(r"\w+", folded(text))
+    if len(words) > SHORT:
+        return None
+    known = [place.id for place in scene.tools.library.municipalities]
+    return next((place for place in known if any(word in (place, f"{place}s") for word in words)), None)
+
+
+def _municipality(scene: Scene, text: str) -> Outcome | None:
+    named = municipality_named(scene, text)
+    return chosen_municipality(scene, named) if named else None
+
+
+def chosen_municipality(scene: Scene, named: str) -> Outcome:
+    """The municipality is `named`: go on with the form that waited for it, or with the one that is open."""
+    pending = scene.state.pending or ""
+    if pending.startswith(FOR_A_FORM):
+        _, form_id, *prefilled = pending.split(":", 2)
+        return form_opening.start(scene.remember(municipality=named, pending=None), form_id, *prefilled)
+    if scene.draft is None:
+        return commands.choose_municipality(scene, named)
+    return form_opening.move(scene, named)
+
+
+def _language(scene: Scene, text: str) -> Outcome | None:
+    named = next((name for name, words in LANGUAGES.items() if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)), "")
+    if not named or len(text.split()) > SHORT:
+        return None
+    done = commands.run(scene, "language", named)
+    return and_ask_again(scene, done) if done and scene.draft else done
+
+
+_WAITED_FOR = {
+    commands.STATUS: _reference,
+    "cancel": _cancelling,
+    "change": _changing,
+    "municipality": _municipality,
+    "language": _language,
+}
