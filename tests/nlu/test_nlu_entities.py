@@ -25,6 +25,8 @@ SERVICES = [
     ("umgänges stödjarens uppdrag", ["umgangesstodjare"]),
     ("särskilt kvalificerad kontaktperson", ["sarskilt_kvalificerad_kontaktperson"]),
     ("sarskillt kvalifiserad kontakt person", ["sarskilt_kvalificerad_kontaktperson"]),
+    ("särskilt kvalificerad kåntaktpersson", ["sarskilt_kvalificerad_kontaktperson"]),
+    ("särskilt kvalificerad", ["sarskilt_kvalificerad_kontaktperson"]),
     ("skkp", ["sarskilt_kvalificerad_kontaktperson"]),
     ("min pappa är 80 och behöver en kontaktperson", ["kontaktperson_vuxen"]),
     ("kontaktperson för äldre", ["kontaktperson_vuxen"]),

@@ -23,6 +23,8 @@ from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+NEAREST = "nearest_example"
+"""Where a message carries the cosine (-1 to 1) of the training sentence most like it."""
 _TEMPERATURES = np.geomspace(0.02, 0.5, 40)
 
 
@@ -126,18 +128,19 @@ class KernelClassifier(IntentClassifier, GraphComponent):
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Adds the most likely intent and the ranking to each message."""
-        scores = (
-            self._radial(dense_rows(messages, self._config["dense"]) @ self._examples.T) @ self._shares
-            + self._intercept
-        )
+        """Adds the most likely intent, the ranking and the cosine of the nearest example to each message."""
+        cosines = dense_rows(messages, self._config["dense"]) @ self._examples.T
+        scores = self._radial(cosines) @ self._shares + self._intercept
         for alias, weights in self._weights.items():
-            scores += _count_rows(messages, alias, weights.shape[0]) @ weights
-        for message, likelihood in zip(messages, _softmax(scores / self._temperature), strict=True):
+            for row, message in zip(scores, messages, strict=True):
+                row += _count_scores(message, alias, weights)
+        likelihoods = _softmax(scores / self._temperature)
+        for message, likelihood, nearest in zip(messages, likelihoods, cosines.max(axis=1), strict=True):
             best = np.argsort(-likelihood, kind="stable")[: self._config["ranking_length"]]
             ranking = [{"name": self._intents[place], "confidence": float(likelihood[place])} for place in best]
             message.set("intent", ranking[0], add_to_output=True)
             message.set("intent_ranking", ranking, add_to_output=True)
+            message.set(NEAREST, float(nearest))
         return messages
 
     def _radial(self, cosines: np.ndarray) -> np.ndarray:
@@ -150,14 +153,23 @@ def dense_rows(messages: List[Message], alias: str) -> np.ndarray:
     return np.concatenate([_features(message, alias) for message in messages]).astype(np.float32)
 
 
-def _count_rows(messages: List[Message], alias: str, width: int = 0) -> scipy.sparse.csr_matrix:
+def _count_rows(messages: List[Message], alias: str) -> scipy.sparse.csr_matrix:
     """The counts of one sparse featurizer, each row of unit length; zeros where a message has none."""
     rows = [_features(message, alias) for message in messages]
-    width = width or max(row.shape[1] for row in rows if row is not None)
-    nothing = scipy.sparse.csr_matrix((1, width), dtype=np.float32)
+    nothing = scipy.sparse.csr_matrix((1, max(row.shape[1] for row in rows if row is not None)), dtype=np.float32)
     matrix = scipy.sparse.vstack([nothing if row is None else row for row in rows], format="csr").astype(np.float32)
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return scipy.sparse.diags(1.0 / np.maximum(lengths, 1e-9)).astype(np.float32) @ matrix
+
+
+def _count_scores(message: Message, alias: str, weights: np.ndarray) -> np.ndarray:
+    """What one message's counts, at unit length, say for each intent."""
+    features = _features(message, alias)
+    if features is None or features.nnz == 0:
+        return np.zeros(weights.shape[1], np.float32)
+    row = features.tocoo()
+    counts = row.data.astype(np.float32)
+    return (counts / np.sqrt(counts @ counts)) @ weights[row.col]
 
 
 def _features(message: Message, alias: str) -> Any:

@@ -28,7 +28,7 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from components.lexicon import LEXICON_DIRECTORY, Lexicon
+from components.lexicon import shared_lexicon
 from components.rewriting import Rewriter, learn_spellings
 from components.text import clean, shorten
 
@@ -96,11 +96,10 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         self._model = E5()
         self._mean = np.zeros(self._model.dim, np.float32)
         self._languages = np.zeros((self._model.dim, 0), np.float32)
-        self._lexicon = Lexicon(LEXICON_DIRECTORY)
         self._learn({})
 
     def _learn(self, spellings: Dict[str, str]) -> None:
-        self._rewriter = Rewriter(spellings, self._lexicon)
+        self._rewriter = Rewriter(spellings, shared_lexicon())
 
     def train(self, training_data: TrainingData) -> Resource:
         """Learns spellings, the mean and the directions of the languages."""

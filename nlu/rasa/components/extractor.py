@@ -13,7 +13,7 @@ from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from components.lexicon import LEXICON_DIRECTORY, Lexicon
+from components.lexicon import Lexicon, shared_lexicon
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
@@ -29,7 +29,7 @@ class LexiconExtractor(EntityExtractorMixin, GraphComponent):
         execution_context: ExecutionContext,
     ) -> "LexiconExtractor":
         """An extractor over the project's lexicon."""
-        return cls(Lexicon(LEXICON_DIRECTORY))
+        return cls(shared_lexicon())
 
     @classmethod
     def validate_config(cls, config: Dict[str, Any]) -> None:

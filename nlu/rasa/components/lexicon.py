@@ -13,13 +13,14 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tupl
 
 import yaml
 
-from components.spelling import spelling_distance
+from components.spelling import consonants, spelling_distance
 from components.text import fold
 
 LEXICON_DIRECTORY = Path(__file__).resolve().parent.parent / "lexicon"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ARABIC_PREFIX = re.compile(r"^(?:و|ف)?(?:ب|ل|ك)?(?:ال|ل)?(?=..)")
 _WINDOW = 3
+_QUALIFIED = "sarskilt_kvalificerad_kontaktperson"
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Lexicon:
         for service, entry in services["services"].items():
             for word in entry["words"]:
                 self._forms.update({fold(word) + ending: service for ending in endings})
-        self._forms_by_start: Dict[str, List[Tuple[str, str]]] = {}
+        self._forms_by_start: Dict[str, List[Tuple[str, FrozenSet[str], str]]] = {}
         for form, service in self._forms.items():
-            self._forms_by_start.setdefault(form[0], []).append((form, service))
+            self._forms_by_start.setdefault(form[0], []).append((form, consonants(form), service))
         self._phrases = _phrases({service: entry["phrases"] for service, entry in services["services"].items()})
         self._adult_markers = _patterns(services["adult"]["markers"])
         self._adult_blockers = _patterns(services["adult"]["blockers"])
@@ -96,7 +97,12 @@ class Lexicon:
         while at < len(words):
             value, length = self._service_at(words, at)
             if value is not None:
-                found.append(Found("service", value, words[at].start, words[at + length - 1].end))
+                entity = Found("service", value, words[at].start, words[at + length - 1].end)
+                qualified = found and found[-1].value == _QUALIFIED and entity.start - found[-1].end <= 1
+                if qualified and value == "kontaktperson":
+                    found[-1] = Found("service", _QUALIFIED, found[-1].start, entity.end)
+                else:
+                    found.append(entity)
             at += length
         return self._for_adults(found, folded)
 
@@ -124,8 +130,11 @@ class Lexicon:
         best: Tuple[float, Optional[str]] = (allowed + 0.01, None)
         if allowed <= 0:
             return best
-        for form, service in self._forms_by_start.get(written[0], ()):
-            if abs(len(form) - len(written)) <= allowed + 1 and len(set(form) - set(written)) <= 3:
+        written_consonants = consonants(written)
+        for form, form_consonants, service in self._forms_by_start.get(written[0], ()):
+            # Each consonant that only one of them has costs at least 1.
+            apart = max(len(form_consonants - written_consonants), len(written_consonants - form_consonants))
+            if apart < best[0] and abs(len(form) - len(written)) <= allowed + 1:
                 distance = spelling_distance(written, form, best[0])
                 if distance < best[0]:
                     best = (distance, service)
@@ -177,6 +186,12 @@ class Lexicon:
                 if match:
                     return [Found("role", role, match.start(), match.end())]
         return []
+
+
+@lru_cache(maxsize=1)
+def shared_lexicon() -> Lexicon:
+    """The project's lexicon, read once per process."""
+    return Lexicon(LEXICON_DIRECTORY)
 
 
 def _forgiven(length: int, split: bool) -> float:

@@ -1,6 +1,13 @@
 """How far apart two spellings are, as people misspell: vowels and doubled letters weigh little."""
 
+from typing import FrozenSet
+
 _VOWELS = frozenset("aeiouy")
+
+
+def consonants(word: str) -> FrozenSet[str]:
+    """The different letters of a word that are not vowels."""
+    return frozenset(word) - _VOWELS
 
 
 def spelling_distance(written: str, meant: str, limit: float) -> float:
