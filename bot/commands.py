@@ -86,7 +86,7 @@ def choose_municipality(scene: Scene, municipality_id: str) -> Outcome:
     text = (
         say("municipality.other")
         if place is None or place.id == "annan"
-        else say("municipality.set", municipality=place.name)
+        else say("municipality.set", municipality=place.names[scene.language])
     )
     return menus.offer(scene, text, menus.start_choices(scene), Account("control"))
 

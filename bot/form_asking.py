@@ -130,7 +130,7 @@ def summary_reply(scene: Scene, journey: Journey) -> Reply:
         value = scene.draft.answers.get(question.slot)
         shown = say("form.summary_skipped") if value is None else show(question, value, language)
         lines.append(f"• {in_language(question.label, language)}: {shown}")
-    place = scene.municipality.name if scene.municipality else ""
+    place = scene.municipality.names[scene.language] if scene.municipality else ""
     lines.insert(0, say("form.goes_to", municipality=place))
     parts = [say("form.summary", form=in_language(scene.form.title, language)), "\n".join(lines), say("form.ready")]
     buttons = (

@@ -133,7 +133,10 @@ def _change(scene: Scene, detail: str) -> Outcome:
     token, language = scene.draft.token, scene.language
     answered = [question for question in journey.path if question.slot in scene.draft.answers]
     buttons = tuple(choices.action(token, "change", in_language(q.label, language), q.slot) for q in answered)
-    buttons = (*buttons, choices.action(token, "summary", scene.say("menu.resume")))
+    buttons = (
+        *buttons,
+        choices.action(token, "summary", scene.say("form.to_summary" if journey.is_complete else "menu.resume")),
+    )
     account = Account("form", form_id=scene.draft.form_id)
     return menus.offer(scene.remember(pending="change"), scene.say("form.change_which"), buttons, account)
 

@@ -44,7 +44,7 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
     if scene.municipality.id != "annan" and form_id not in scene.municipality.forms:
         return _not_there(scene, form, account)
     if scene.municipality.id == "annan":
-        names = ", ".join(place.name for place in tools.library.municipalities if place.id != "annan")
+        names = ", ".join(place.names[scene.language] for place in tools.library.municipalities if place.id != "annan")
         text = say("municipality.form_other", names=names)
         change = choices.command("municipality", say("menu.change_municipality"))
         return menus.offer(scene.remember(pending=None), text, (change,), account)
@@ -55,7 +55,11 @@ def _not_there(scene: Scene, form: Form, account: Account) -> Outcome:
     """The municipality does not take this form: say so, and how to ask there."""
     say = scene.say
     title = in_language(form.title, scene.language)
-    text = say("form.not_there", form=title, municipality=scene.municipality.name if scene.municipality else "")
+    text = say(
+        "form.not_there",
+        form=title,
+        municipality=scene.municipality.names[scene.language] if scene.municipality else "",
+    )
     buttons = (
         choices.form("kontakta_mig", say("menu.start_kontakta_mig")),
         choices.command("human", say("menu.human")),
@@ -68,10 +72,12 @@ def move(scene: Scene, municipality: str) -> Outcome:
     assert scene.form is not None
     moved = scene.remember(municipality=municipality)
     if municipality == "annan" or scene.form.id not in menus.forms_of_municipality(moved):
-        name = scene.tools.library.municipality(municipality).name
+        name = scene.tools.library.municipality(municipality).names[scene.language]
         said = scene.say("form.not_there", form=in_language(scene.form.title, scene.language), municipality=name)
         return ask(scene).before(Reply(said))
-    said = scene.say("form.goes_to", municipality=moved.municipality.name if moved.municipality else "")
+    said = scene.say(
+        "form.goes_to", municipality=moved.municipality.names[scene.language] if moved.municipality else ""
+    )
     return ask(moved).before(Reply(said))
 
 

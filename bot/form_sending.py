@@ -30,7 +30,7 @@ def submit(scene: Scene) -> Outcome:
         language=language,
     )
     day = scene.turn.received_at.astimezone(STOCKHOLM).date().isoformat()
-    title, place = in_language(form.title, language), scene.municipality.name
+    title, place = in_language(form.title, language), scene.municipality.names[scene.language]
     parts = [
         say("form.receipt", form=title, municipality=place, date=day),
         say("form.reference", reference=reference),

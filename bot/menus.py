@@ -63,7 +63,9 @@ def question_choice(scene: Scene, topic: str, service: str) -> Choice:
 
 def municipality_choices(scene: Scene) -> tuple[Choice, ...]:
     """A button for each municipality, "annan kommun" last."""
-    return tuple(choices.municipality(place.id, place.name) for place in scene.tools.library.municipalities)
+    return tuple(
+        choices.municipality(place.id, place.names[scene.language]) for place in scene.tools.library.municipalities
+    )
 
 
 def welcome(scene: Scene) -> Outcome:
@@ -71,7 +73,7 @@ def welcome(scene: Scene) -> Outcome:
     say = scene.say
     parts = [say("control.greeting") if scene.state.greeted else _what_this_is(scene)]
     if scene.municipality and scene.municipality.id != "annan":
-        parts.append(say("welcome.municipality", municipality=scene.municipality.name))
+        parts.append(say("welcome.municipality", municipality=scene.municipality.names[scene.language]))
     parts.append(say("welcome.ask"))
     scene = scene.remember(greeted=True)
     return offer(scene, "\n\n".join(parts), start_choices(scene), Account("control", command="greeting"))

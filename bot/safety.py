@@ -18,7 +18,7 @@ from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Choice, Reply
 
 PHRASES = Path(__file__).parent / "danger_phrases.yml"
-KINDS = ("self_harm", "violence", "child", "substance_home")
+KINDS = ("violence", "self_harm", "child", "substance_home")
 INTENTS = {f"danger_{kind}": kind for kind in KINDS} | {"ask_orosanmalan": "orosanmalan"}
 """NLU intent -> kind of danger; an orosanmälan is answered calmly, the others with urgency."""
 LINES = {
@@ -104,12 +104,12 @@ def contact_lines(scene: Scene, urgent: bool = False) -> list[str]:
         return [] if urgent else [say("human.other")]
     lines = []
     if place.phone:
-        name = place.contact_names[scene.language] if place.contact_names else place.name
+        name = place.contact_names[scene.language] if place.contact_names else place.names[scene.language]
         lines.append(say("human.phone", name=name, phone=place.phone))
         if place.dated:
             lines.append(say("human.dated", date=place.dated))
     else:
-        lines.append(say("human.none", municipality=place.name))
+        lines.append(say("human.none", municipality=place.names[scene.language]))
     if place.email and not urgent:
         lines.append(say("human.email", email=place.email))
     if place.website:

@@ -124,18 +124,35 @@ class EmergencyLine:
 
 @dataclass(frozen=True)
 class Municipality:
-    """How to reach a municipality. What we have no source for is None.
+    """How to reach a municipality and what may be sent to it. What we have no source for is None.
 
-    `checked` is the day the contact details were known to be right; `brochure` is the brochure they stand in, if any.
+    `contact_names` says whom the telephone number reaches, in each language. `checked` is the day somebody verified
+    the contact details, None when nobody has. `brochure` is the brochure they stand in, if any, and `dated` is that
+    brochure's own date. One of `checked` and `dated` is always there.
+
+    `forms` are the ids of the forms that may be sent to this municipality: those for support it is known to have,
+    and those about helping or being contacted. A form that is not among them must not be offered to its residents.
     `emergency` holds the municipality's own numbers, beside the national ones.
     """
 
     id: str
-    name: str
+    names: Texts
     website: str | None
     phone: str | None
     email: str | None
-    contact_name: str | None
-    checked: date
+    contact_names: Texts | None
+    checked: date | None
     brochure: str | None
+    dated: date | None
+    forms: tuple[str, ...]
     emergency: tuple[EmergencyLine, ...]
+
+    @property
+    def name(self) -> str:
+        """The Swedish name."""
+        return self.names[LANGUAGES[0]]
+
+    @property
+    def contact_name(self) -> str | None:
+        """Whom the telephone number reaches, in Swedish, or None."""
+        return self.contact_names[LANGUAGES[0]] if self.contact_names else None

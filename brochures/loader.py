@@ -4,6 +4,7 @@
 details. Whether the sentences are readable and keep to the rules of the field is for the tests, not for the loader.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +27,9 @@ from brochures.yaml_entry import Entry, read_file
 
 MUNICIPALITIES = ("gotene", "kramfors", "sala", "vingaker", "annan")
 """The municipalities there are files for, in the order people are shown them; `annan` is any other one."""
+
+_SLUG = re.compile(r"[a-z][a-z0-9_]*")
+"""How an id that other parts know must be written: ASCII small letters, digits and underscores."""
 
 
 def load_brochures(directory: Path) -> Mapping[str, Brochure]:
@@ -174,19 +178,26 @@ def load_municipalities(
 
 def _municipality(file: Path, brochures: Mapping[str, Brochure]) -> Municipality:
     entry = read_file(file)
-    entry.only("name", "website", "phone", "email", "contact_name", "checked", "brochure", "emergency")
+    entry.only("names", "website", "phone", "email", "contact_names", "checked", "brochure", "forms", "emergency")
     brochure = entry.optional_text("brochure")
     if brochure is not None and brochure not in brochures:
         raise entry.error(f"unknown brochure '{brochure}'")
+    dated = brochures[brochure].dated if brochure else None
+    forms = entry.names("forms")
+    for form in forms:
+        if not _SLUG.fullmatch(form):
+            raise entry.error(f"'{form}' is no form id; write a-z, 0-9 and underscores")
     return Municipality(
         id=file.stem,
-        name=entry.text("name"),
+        names=entry.texts("names"),
         website=entry.optional_text("website"),
         phone=entry.optional_text("phone"),
         email=entry.optional_text("email"),
-        contact_name=entry.optional_text("contact_name"),
-        checked=entry.day("checked"),
+        contact_names=entry.optional_texts("contact_names"),
+        checked=entry.optional_day("checked") if dated else entry.day("checked"),
         brochure=brochure,
+        dated=dated,
+        forms=forms,
         emergency=tuple(_emergency_lines(entry)),
     )
 

@@ -80,6 +80,10 @@ class Entry:
         entry.only(*LANGUAGES)
         return MappingProxyType({language: entry.text(language) for language in LANGUAGES})
 
+    def optional_texts(self, key: str) -> Texts | None:
+        """Return the texts under `key`, one for each language, or None when there are none."""
+        return None if self.values.get(key) is None else self.texts(key)
+
     def child(self, key: str) -> "Entry":
         """Return the mapping under `key`; raises BrochureError when it is missing or not a mapping."""
         return as_entry(self.file, f"{self.name}.{key}" if self.name else key, self.values.get(key))

@@ -37,8 +37,20 @@ SPOILED = [
     ("vocabulary.yml", "{sv: Vad det är, en: What it is}", "{sv: Det}", "topics.what_is.label", "'en' is missing"),
     ("vocabulary.yml", "label: {sv: Ålder, en: Age}", "label: Ålder", "topics.age.label", "must be a mapping"),
     ("municipalities/sala.yml", "brochure: sala_intresseanmalan", "brochure: okand", "the file", "unknown brochure"),
-    ("municipalities/gotene.yml", "name: Götene kommun", "name: 112", "the file", "put it in quotes"),
+    ("municipalities/gotene.yml", "{sv: Götene kommun,", "{sv: 112,", "names", "put it in quotes"),
+    ("municipalities/gotene.yml", ", en: Götene municipality", "", "names", "'en' is missing"),
     ("municipalities/gotene.yml", "checked: 2026-11-21", "", "the file", "'checked' is missing"),
+    (
+        "municipalities/gotene.yml",
+        "[intresseanmalan,",
+        "[intresseanmälan,",
+        "the file",
+        "'intresseanmälan' is no form id",
+    ),
+    ("municipalities/gotene.yml", "[intresseanmalan,", "[Kontakta mig,", "the file", "'Kontakta mig' is no form id"),
+    ("municipalities/gotene.yml", "[intresseanmalan,", "[kontakta_mig,", "the file", "same name twice"),
+    ("municipalities/sala.yml", "brochure: sala_intresseanmalan", "", "the file", "'checked' is missing"),
+    ("municipalities/sala.yml", "  sv: kommunens växel", "  se: kommunens växel", "contact_names", "unknown key 'se'"),
     ("municipalities/national.yml", 'number: "90101"', "number: 90101", "emergency", "put it in quotes"),
 ]
 
@@ -87,14 +99,14 @@ def test_a_variant_needs_an_answer_that_holds_everywhere(folder: Path) -> None:
 def test_an_easy_version_is_kept_for_swedish_only(folder: Path) -> None:
     path = folder / "answers/kontaktgrupp.yml"
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("- topic: queue\n", "- topic: queue\n  easy: Ja, det är kö.\n"), encoding="utf-8")
+    path.write_text(text.replace("- topic: queue\n", "- topic: queue\n  easy: Det är kö.\n"), encoding="utf-8")
     library = load_library(folder)
     easy = {}
     for language in ("sv", "en"):
         answer = library.answer("queue", "kontaktgrupp", None, language)
         assert answer is not None
         easy[language] = answer.easy
-    assert easy == {"sv": "Ja, det är kö.", "en": None}
+    assert easy == {"sv": "Det är kö.", "en": None}
 
 
 def test_a_new_brochure_is_found_by_its_file_name(folder: Path) -> None:

@@ -24,7 +24,7 @@ FOUND = [
     ("cost", ALLMANT, None, "sv", ["Vingåker är gratis", "Fråga din kommun"], {VINGAKER}),
     ("age", GRUPP, None, "sv", ["mellanstadiet", "Vingåker"], {VINGAKER}),
     ("queue", GRUPP, None, "sv", ["tio platser", "står inte i foldern"], {VINGAKER}),
-    ("pick_up", GRUPP, "vingaker", "sv", ["Ja", "varje gång"], {VINGAKER}),
+    ("pick_up", GRUPP, "vingaker", "sv", ["Ledarna", "varje gång"], {VINGAKER}),
     ("group_leaders", GRUPP, None, "sv", ["Två vuxna", "anställda av socialtjänsten"], {VINGAKER}),
     ("apply_through", GRUPP, None, "sv", ["kuratorn", "skolsköterskan"], {VINGAKER}),
     ("after_applying", GRUPP, None, "en", ["waiting list"], {VINGAKER}),
@@ -40,19 +40,21 @@ FOUND = [
     ("how_long", KP, "sala", "sv", ["Götene", "några månader"], {GOTENE, NATIONAL}),
     ("age", KP, "kramfors", "sv", ["13", "3–12", "kontaktfamilj"], {KRAMFORS}),
     ("age", KP, None, "sv", ["fyllt 15", "fyllt 12", "yngre"], {KRAMFORS, GOTENE}),
+    ("age", KP, "gotene", "sv", ["I Götene", "fyllt 15", "yngre", "fyllt 12", "andra kommuner"], {GOTENE}),
     ("who_may_apply", KP, "gotene", "sv", ["räcker att du har fyllt 15", "fyllt 12"], {GOTENE}),
     ("consent", KP, "sala", "sv", ["särskilt kvalificerad", "fyllt 12"], {SALA}),
     ("consent", KP, None, "en", ["Götene writes", "turned 12"], {GOTENE, SALA}),
-    ("consent", SKKP, None, "sv", ["Nej", "inte har sagt ja"], {SALA, NATIONAL}),
-    ("secrecy", KP, None, "sv", ["tystnadsplikt"], {NATIONAL}),
+    ("consent", SKKP, None, "sv", ["utses även om", "inte har sagt ja"], {SALA, NATIONAL}),
+    ("secrecy", KP, None, "sv", ["tystnadsplikt", "barnets föräldrar"], {NATIONAL}),
     ("pay", KP, "kramfors", "sv", ["skattar på arvodet", "avtal"], {KRAMFORS}),
     ("pay", KP, "sala", "sv", ["viss ersättning"], {SALA}),
-    ("training", KP, "sala", "sv", ["Ja", "utbildning"], {SALA}),
+    ("training", KP, "sala", "sv", ["Sala", "utbildning"], {SALA}),
     ("requirements", KP, None, "sv", ["inga bestämda krav"], {NATIONAL, SALA}),
     ("requirements", SKKP, None, "sv", ["högre"], {NATIONAL}),
     ("age", FAMILJ, "gotene", "sv", ["I Kramfors", "3–12", "andra kommuner"], {KRAMFORS}),
     ("age", FAMILJ, "kramfors", "en", ["3–12"], {KRAMFORS}),
-    ("household", FAMILJ, None, "sv", ["Nej", "en vuxen"], {KRAMFORS}),
+    ("household", FAMILJ, None, "sv", ["en eller två vuxna", "en vuxen"], {KRAMFORS}),
+    ("how_to_apply", FAMILJ, None, "sv", ["socialtjänsten", "vill veta mer", "utredning"], {KRAMFORS}),
     ("siblings", FAMILJ, None, "sv", ["fler än ett barn"], {KRAMFORS}),
     ("substance_use", VUXEN, None, "sv", ["Sala", "missbruk"], {SALA}),
     ("who_gets", VUXEN, "kramfors", "sv", ["vuxna och äldre"], {KRAMFORS, SALA}),
@@ -70,7 +72,6 @@ SILENT = [
     # the brochures say nothing here, and neither do we
     ("cost", KP, None),
     ("cost", FAMILJ, "kramfors"),
-    ("how_to_apply", FAMILJ, None),
     ("who_may_apply", FAMILJ, None),
     ("pay", UMGANGE, "kramfors"),
     ("secrecy", FAMILJ, None),
@@ -163,7 +164,35 @@ def test_the_municipalities_and_what_we_know_of_them(library: Library) -> None:
     assert known["sala"] == ("Sala kommun", "https://www.sala.se", "0224-74 70 00", "vardomsorg@sala.se")
     assert known["annan"] == ("Annan kommun", None, None, None)
     sala = library.municipality("sala")
-    assert (sala.checked, sala.brochure) == (date(2023, 12, 12), "sala_intresseanmalan")
+    assert (sala.checked, sala.dated, sala.brochure) == (None, date(2023, 12, 12), "sala_intresseanmalan")
+    assert sala.contact_names == {
+        "sv": "kommunens växel, fråga efter Familjehemsteamet",
+        "en": "the municipality's switchboard, ask for Familjehemsteamet",
+    }
+    assert sala.contact_name == "kommunens växel, fråga efter Familjehemsteamet"
+    gotene = library.municipality("gotene")
+    assert (gotene.checked, gotene.dated) == (date(2026, 11, 21), None)
+    assert (gotene.contact_names, gotene.contact_name) == (None, None)
+
+
+def test_a_municipality_is_named_in_both_languages(library: Library) -> None:
+    assert {place.id: (place.names["sv"], place.names["en"]) for place in library.municipalities} == {
+        "gotene": ("Götene kommun", "Götene municipality"),
+        "kramfors": ("Kramfors kommun", "Kramfors municipality"),
+        "sala": ("Sala kommun", "Sala municipality"),
+        "vingaker": ("Vingåkers kommun", "Vingåker municipality"),
+        "annan": ("Annan kommun", "Another municipality"),
+    }
+
+
+def test_only_a_municipality_with_contact_groups_takes_applications_to_one(library: Library) -> None:
+    assert {place.id: place.forms for place in library.municipalities} == {
+        "gotene": ("intresseanmalan", "kontakta_mig"),
+        "kramfors": ("intresseanmalan", "kontakta_mig"),
+        "sala": ("intresseanmalan", "kontakta_mig"),
+        "vingaker": ("intresseanmalan", "ansokan_kontaktgrupp", "kontakta_mig"),
+        "annan": (),
+    }
 
 
 def test_a_municipality_has_no_phone_that_no_brochure_states(library: Library) -> None:

@@ -73,6 +73,45 @@ def test_every_answer_is_two_to_five_sentences(library: Library) -> None:
         assert 2 <= len(sentences) <= 5, answer.text
 
 
+def test_no_answer_says_yes_or_no_to_a_question_it_cannot_see(library: Library) -> None:
+    verdict = re.compile(r"^(ja|jo|nej|yes|no)\b|[.!?] (ja|jo|nej|yes|no)[,.:!]", re.IGNORECASE)
+    for example in ("Ja, du får betalt.", "No, not always.", "Nej.", "Det är olika. Ja, i Sala får du betalt."):
+        assert verdict.search(example)
+    texts = [text for answer in library.answers.values() for text in (answer.text, answer.easy or "")]
+    assert [text for text in texts if verdict.search(text)] == []
+
+
+UNKNOWN = {
+    # what an answer on a topic must say, so that silence is not taken for a yes
+    ("requirements", "sv"): r"Om ålder, (eget rum, )?bil eller körkort står det inget\. Fråga kommunen\.$",
+    ("requirements", "en"): r"Nothing is said about age, (own room, )?car or driving licence\. Ask the municipality\.$",
+    ("matching", "sv"): r"Om den som får stödet kan välja står inte i det jag har läst\. Säg till socialtjänsten",
+    ("matching", "en"): r"Whether the person who gets the support can choose is not said in what I have read\. Tell",
+}
+
+
+@pytest.mark.parametrize(("topic", "language"), UNKNOWN)
+def test_what_the_brochures_do_not_say_is_said_to_be_unknown(library: Library, topic: str, language: str) -> None:
+    sentence = UNKNOWN[topic, language]
+    texts = [answer.text for answer in library.answers.values() if (answer.topic, answer.language) == (topic, language)]
+    assert len(texts) >= 3
+    assert [text for text in texts if not re.search(sentence, text)] == []
+
+
+def test_whoever_names_some_that_sala_supports_names_them_all(library: Library) -> None:
+    groups = {
+        "sv": ("familjer", "ensam med barn", "unga ", "missbruk"),
+        "en": ("families", "alone with children", "young people", "substance use"),
+    }
+    checked = 0
+    for answer in library.answers.values():
+        if answer.topic == "adults":
+            checked += 1
+            assert [group for group in groups[answer.language] if group not in answer.text] == [], answer.text
+            assert ("andra skäl" if answer.language == "sv" else "other reasons") in answer.text
+    assert checked == 6
+
+
 def test_every_answer_is_written_in_both_languages(library: Library) -> None:
     for topic, service, municipality, _ in library.answers:
         written = {library.answers[topic, service, municipality, language].text for language in LANGUAGES}

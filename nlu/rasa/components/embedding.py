@@ -105,7 +105,7 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         """Learns spellings, the mean and the directions of the languages."""
         messages = training_data.intent_examples
         texts = [message.get(TEXT) for message in messages]
-        self._learn(learn_spellings(texts))
+        self._learn(learn_spellings([message.get(TEXT) for message in messages if _language_of(message) == "sv"]))
         vectors = self._embed(texts)
         self._mean = vectors.mean(axis=0)
         groups = [(_language_of(message), message.get(INTENT)) for message in messages]
