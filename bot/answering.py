@@ -29,15 +29,16 @@ def topic_of(intent: str, scene: Scene) -> str | None:
     return topic if intent.startswith(TOPIC) and topic in scene.tools.library.vocabulary.topics else None
 
 
-def services_of(understanding: Understanding) -> tuple[str, ...]:
-    """The services named in a message, in order, each once."""
-    return tuple(dict.fromkeys(entity.value for entity in understanding.entities if entity.name == "service"))
+def services_of(scene: Scene, understanding: Understanding) -> tuple[str, ...]:
+    """The services named in a message, in order, each once; only those that we know."""
+    named = dict.fromkeys(entity.value for entity in understanding.entities if entity.name == "service")
+    return tuple(service for service in named if service in scene.tools.library.vocabulary.services)
 
 
 def respond_to(scene: Scene, understanding: Understanding) -> Outcome:
     """The reply to a question: answers, the likeliest questions as buttons, or that it is not known."""
     topic = topic_of(understanding.intent, scene)
-    named = services_of(understanding)
+    named = services_of(scene, understanding)
     if topic is None or understanding.confidence < HOPELESS:
         return no_answer(scene, named, understanding.confidence)
     if understanding.confidence < SURE:

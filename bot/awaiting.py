@@ -20,6 +20,7 @@ SHORT = 4
 """Words up to which a text that names a municipality, an answer or a language is nothing else."""
 LANGUAGES = {"sv": r"svenska|swedish", "en": r"engelska|english"}
 DELETE = re.compile(r"\b(?:radera|ta bort|avbryt|delete|cancel)\b", re.IGNORECASE)
+NEGATED = re.compile(r"\b(?:nej|inte|aldrig|vänta|no|not|don'?t|never|wait)\b", re.IGNORECASE)
 GO_ON = re.compile(r"\b(?:fortsätt|fortsatt|continue|go on|keep)\b", re.IGNORECASE)
 
 
@@ -33,7 +34,8 @@ def answer(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
         return None
     if awaited.startswith(FOR_A_FORM):
         return _municipality(scene, text)
-    return _WAITED_FOR[awaited](scene, text)
+    handler = _WAITED_FOR.get(awaited)
+    return handler(scene, text) if handler else None
 
 
 def _surely_a_reference(text: str) -> bool:
@@ -54,9 +56,11 @@ def _cancelling(scene: Scene, text: str) -> Outcome | None:
     try:
         yes = read_yes_no(text)
     except AnswerError:
-        if not DELETE.search(text) and not GO_ON.search(text):
+        if GO_ON.search(text) or NEGATED.search(text):
+            return resume(scene)
+        if not DELETE.search(text):
             return None if looks_like_question(text) else form_filling.act(scene, "cancel")
-        yes = bool(DELETE.search(text))
+        yes = True
     return form_filling.act(scene, "cancel", "yes") if yes else resume(scene)
 
 
@@ -86,8 +90,8 @@ def _municipality(scene: Scene, text: str) -> Outcome | None:
 def chosen_municipality(scene: Scene, named: str) -> Outcome:
     """The municipality is `named`: go on with the form that waited for it, or with the one that is open."""
     pending = scene.state.pending or ""
-    if pending.startswith(FOR_A_FORM):
-        _, form_id, *prefilled = pending.split(":", 2)
+    _, form_id, *prefilled = (*pending.split(":", 2), "")
+    if pending.startswith(FOR_A_FORM) and form_id in scene.tools.forms:
         return form_opening.start(scene.remember(municipality=named, pending=None), form_id, *prefilled)
     if scene.draft is None:
         return commands.choose_municipality(scene, named)

@@ -149,20 +149,27 @@ def _my_data(scene: Scene, detail: str) -> Outcome:
 
 
 def _restart(scene: Scene, detail: str) -> Outcome:
+    """Begin again. With a form open its answers go too, so then the button carries the form's token."""
     say = scene.say
+    if scene.draft and scene.form:
+        text = say("control.restart_draft", form=in_language(scene.form.title, scene.language))
+        buttons = (
+            choices.action(scene.draft.token, "restart", say("control.ja"), "yes"),
+            choices.action(scene.draft.token, "resume", say("control.nej")),
+        )
+        return menus.offer(scene, text, buttons)
     if detail == "yes":
-        fresh = scene.with_draft(None).remember(topic=None, service=None, pending=None, selecting=None)
-        return menus.offer(fresh, say("control.restarted"), menus.start_choices(fresh))
+        return begin_again(scene)
     if detail == "no":
         return menus.offer(scene, say("menu.what_next"), menus.start_choices(scene))
-    title = in_language(scene.form.title, scene.language) if scene.form else ""
-    text = say("control.restart_draft", form=title) if scene.draft else say("control.restart_ask")
-    keep = (
-        choices.action(scene.draft.token, "resume", say("control.nej"))
-        if scene.draft
-        else choices.command("restart", say("control.nej"), "no")
-    )
-    return menus.offer(scene, text, (choices.command("restart", say("control.ja"), "yes"), keep))
+    no = choices.command("restart", say("control.nej"), "no")
+    return menus.offer(scene, say("control.restart_ask"), (choices.command("restart", say("control.ja"), "yes"), no))
+
+
+def begin_again(scene: Scene) -> Outcome:
+    """A conversation without form and context; language and municipality stay."""
+    fresh = scene.with_draft(None).remember(topic=None, service=None, pending=None, selecting=None)
+    return menus.offer(fresh, scene.say("control.restarted"), menus.start_choices(fresh))
 
 
 HANDLERS: dict[str, Callable[[Scene, str], Outcome]] = {

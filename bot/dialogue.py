@@ -25,7 +25,6 @@ from bot import (
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Account, Reply, Response, Turn
-from forms.form import FALLBACK_LANGUAGE
 from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import Database
@@ -50,14 +49,17 @@ class Dialogue:
     def respond(self, turn: Turn) -> Response:
         """The response to a turn, saved before it is returned. A message handled before gets the same response.
 
-        Raises storage.database.DatabaseError when nothing can be saved; nothing is half-written then.
+        Raises storage.database.DatabaseError when nothing can be saved, and ConversationChangedError when other
+        processes kept changing the conversation; nothing is half-written then.
         """
         with self._locks[hash((turn.channel, turn.sender)) % LOCKS]:
             for _ in range(ATTEMPTS):
                 earlier = conversations.handled(self.database, turn.channel, turn.sender, turn.message_id)
-                if earlier is not None:
-                    return Response.from_json(earlier) if earlier else Response((), FALLBACK_LANGUAGE)
+                if earlier:
+                    return Response.from_json(earlier)
                 before = conversations.find(self.database, turn.channel, turn.sender)
+                if earlier is not None:
+                    return self._as_it_stands(turn, before)
                 done = decide(Scene(turn, State.from_json(before.state), before.draft, self.tools))
                 if _only_looked(turn, before):
                     return response_of(self.tools, turn, done)
@@ -66,6 +68,12 @@ class Dialogue:
                 except ConversationChangedError:
                     continue
         raise ConversationChangedError
+
+    def _as_it_stands(self, turn: Turn, now: Conversation) -> Response:
+        """For a message handled so long ago that its response is gone: where the conversation is, saving nothing."""
+        opened = replace(turn, text=None, choice=None, other=None, start=True)
+        scene = Scene(opened, State.from_json(now.state), now.draft, self.tools)
+        return response_of(self.tools, opened, decide(scene))
 
     def _save(self, turn: Turn, before: Conversation, done: Outcome) -> Response:
         response = response_of(self.tools, turn, done)
@@ -84,8 +92,8 @@ class Dialogue:
 
 
 def _only_looked(turn: Turn, before: Conversation) -> bool:
-    """Whether somebody (or a crawler) just opened the page: nothing to remember, so nothing is stored."""
-    return turn.start and before.version == 0 and turn.reply_to is None and turn.municipality is None
+    """Whether somebody (or a crawler) just opened the page: nothing is stored; the page keeps the municipality."""
+    return turn.start and before.version == 0 and turn.channel == "web"
 
 
 def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:

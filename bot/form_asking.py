@@ -70,16 +70,18 @@ def question_reply(scene: Scene, journey: Journey, question: Question) -> Reply:
     )
 
 
-def _ticked(scene: Scene, question: Question) -> tuple[str, ...]:
+def ticks(scene: Scene, question: Question) -> tuple[str, ...]:
+    """The options of a question with several answers that are ticked now: since it was opened, else as saved."""
     assert scene.draft is not None
+    selecting = scene.state.selecting
+    if selecting and selecting[0] == question.slot:
+        return selecting[1:]
     saved = scene.draft.answers.get(question.slot)
-    return (
-        scene.state.selecting if scene.state.selecting is not None else tuple(saved) if isinstance(saved, list) else ()
-    )
+    return tuple(saved) if isinstance(saved, list) else ()
 
 
 def _ticks(scene: Scene, question: Question) -> str:
-    ticked = _ticked(scene, question)
+    ticked = ticks(scene, question)
     if not ticked:
         return scene.say("form.multi_first")
     shown = show(question, [option.value for option in question.options if option.value in ticked], scene.language)
@@ -92,7 +94,7 @@ def _options(scene: Scene, question: Question) -> tuple[Choice, ...]:
     if question.type == "yes_no":
         return tuple(choices.answer(token, slot, value, scene.say(f"control.{value}")) for value in ("ja", "nej"))
     if question.type == "multi_choice":
-        ticked = _ticked(scene, question)
+        ticked = ticks(scene, question)
         marks = tuple(
             choices.answer(
                 token, slot, f"+{o.value}", ("✓ " if o.value in ticked else "") + in_language(o.label, language)

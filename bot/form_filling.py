@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot import choices, menus
-from bot.form_asking import ask, journey_of, open_question, resume
+from bot import choices, commands, menus
+from bot.form_asking import ask, journey_of, open_question, resume, ticks
 from bot.form_opening import start
 from bot.form_sending import submit
 from bot.safety import contact_lines
@@ -41,34 +41,31 @@ def _tick(scene: Scene, question: Question, value: str) -> Outcome:
     """One tap among several answers: `+value` ticks or unticks, `*` is done."""
     assert scene.draft is not None
     say = scene.say
-    saved = scene.draft.answers.get(question.slot)
-    ticked = list(
-        scene.state.selecting if scene.state.selecting is not None else saved if isinstance(saved, list) else ()
-    )
+    ticked = list(ticks(scene, question))
     if value == "*":
         if not ticked:
             return ask(scene).before(Reply(say("form.multi_none")))
         return take(scene, question, [option.value for option in question.options if option.value in ticked])
     value = value.removeprefix("+")
-    if value not in {option.value for option in question.options}:
+    if question.option(value) is None:
         return ask(scene).before(Reply(say("out.unknown_choice")))
     ticked.remove(value) if value in ticked else ticked.append(value)
-    opened = scene.with_draft(replace(scene.draft, asking=question.slot)).remember(selecting=tuple(ticked))
-    return ask(opened)
+    opened = scene.with_draft(replace(scene.draft, asking=question.slot))
+    return ask(opened.remember(selecting=(question.slot, *ticked)))
 
 
 def take(scene: Scene, question: Question, value: Value) -> Outcome:
     """Keep an answer and go on to the next question. An answer that ends the form keeps nothing."""
     assert scene.draft is not None
     was_open = open_question(scene)
-    late = was_open is not None and was_open.slot != question.slot
+    late = was_open is None or was_open.slot != question.slot
     answers = {**scene.draft.answers, question.slot: value}
     draft = replace(
         scene.draft, answers=answers, asking=scene.draft.asking if late else None, updated_at=scene.turn.received_at
     )
     option = question.option(value) if isinstance(value, str) else None
     after = scene.with_draft(draft).remember(
-        selecting=scene.state.selecting if late else None,
+        selecting=scene.state.selecting if late and scene.state.selecting else None,
         service=option.services[0] if option and option.services else scene.state.service,
     )
     journey = journey_of(after)
@@ -100,9 +97,11 @@ def act(scene: Scene, action: str, detail: str = "") -> Outcome:
 
 
 def _skip(scene: Scene, detail: str) -> Outcome:
-    question = _named(scene, detail)
+    question, opened = _named(scene, detail), open_question(scene)
     if question is None:
         return ask(scene)
+    if opened is not None and opened.slot != question.slot:
+        return ask(scene).before(Reply(scene.say("out.stale")))
     if question.required:
         return ask(scene).before(Reply(scene.say("form.cannot_skip")))
     return take(scene, question, None)
@@ -175,6 +174,10 @@ def _replace(scene: Scene, detail: str) -> Outcome:
     return start(scene.with_draft(None).remember(selecting=None), detail)
 
 
+def _restart(scene: Scene, detail: str) -> Outcome:
+    return commands.begin_again(scene) if detail == "yes" else commands.run(scene, "restart") or ask(scene)
+
+
 def _named(scene: Scene, slot: str) -> Question | None:
     """The question an action names, or the open one when it names none."""
     if not slot:
@@ -192,5 +195,6 @@ ACTIONS: dict[str, Callable[[Scene, str], Outcome]] = {
     "summary": _summary,
     "cancel": _cancel,
     "replace": _replace,
+    "restart": _restart,
     "submit": lambda scene, detail: submit(scene),
 }

@@ -103,12 +103,11 @@ def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcom
 
 
 def _prefill(form: Form, prefilled: str) -> dict[str, Value]:
-    """{"slot": value} from "slot=value", or empty when the form has no such question and option."""
+    """{"slot": value} from "slot=value"; empty unless that option stands for a service and does not end the form."""
     slot, _, value = prefilled.partition("=")
-    known = any(
-        question.slot == slot and any(o.value == value for o in question.options) for question in form.questions
-    )
-    return {slot: value} if known else {}
+    question = form.question(slot)
+    option = question.option(value) if question else None
+    return {slot: value} if option and option.services and not option.stops else {}
 
 
 def prefill_for(form: Form, services: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
 """Sending a form in: everything checked once more, one submission, a reference, and what happens next."""
 
+from dataclasses import replace
+
 from bot import menus
 from bot.form_asking import ask, journey_of
 from bot.safety import contact_lines
@@ -51,6 +53,9 @@ def already_sent(scene: Scene, token: str) -> Outcome | None:
     if found is None:
         return None
     reference, form_id = found
-    reply = Reply(scene.say("form.already", reference=reference), menus.start_choices(scene))
-    account = Account("form", form_id=form_id)
-    return outcome(scene, reply, account=account, receipt=Receipt(reference, form_id))
+    account, receipt = Account("form", form_id=form_id), Receipt(reference, form_id)
+    said = Reply(scene.say("form.already", reference=reference))
+    if scene.draft:
+        return replace(ask(scene, account).before(said), receipt=receipt)
+    buttons = menus.start_choices(scene)
+    return outcome(scene.remember(offered=buttons), replace(said, choices=buttons), account=account, receipt=receipt)

@@ -20,7 +20,7 @@ from nlu.language import detect
 SURE_OF_COMMAND = 0.6
 SURE_OF_DANGER = 0.5
 SURE_OF_DANGER_IN_FEW_WORDS = 0.85
-FEW_WORDS = 4
+FEW_WORDS = 3
 SURE_WITHOUT_QUESTION_MARK = 0.75
 SURE_OF_FORM = 0.5
 MAX_QUESTIONS = 3
@@ -50,6 +50,11 @@ def looks_like_question(text: str) -> bool:
     return bool(_ASKING.search(text))
 
 
+def _looks_like_command(text: str) -> bool:
+    """Whether a text begins with a word of a command, or is hardly more than one."""
+    return bool(_COMMANDING.match(text) or (len(text.split()) <= FEW_WORDS and _COMMANDING.search(text)))
+
+
 def in_form(scene: Scene, text: str) -> Outcome | None:
     """A text while a form is open; None when none is."""
     if scene.draft is None:
@@ -57,7 +62,7 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
     question = form_asking.open_question(scene)
     if question is None:
         return _other_than_answer(scene, text) or form_asking.ask(scene)
-    if question.type in _WORDY and (looks_like_question(text) or (len(text.split()) <= 8 and _COMMANDING.search(text))):
+    if question.type in _WORDY and (looks_like_question(text) or _looks_like_command(text)):
         other = _other_than_answer(scene, text)
         if other:
             return other
@@ -170,19 +175,26 @@ def crisis_in_form(scene: Scene, text: str, crisis: Outcome) -> Outcome:
 def out_of_form(scene: Scene, text: str) -> Outcome:
     """A text with no form open: understood by the NLU, or by its words alone while the NLU process is away."""
     masked, had_number = mask_personnummer(text)
-    scene = in_language(scene, masked)
+    before, scene = scene.state.other_language, in_language(scene, masked)
     try:
         done = _by_meaning(scene, masked)
     except NluUnavailableError:
         done = _by_words(scene, masked)
-    return done.before(Reply(scene.say("out.personnummer"))) if had_number else done
+    said = [Reply(scene.say("out.personnummer"))] if had_number else []
+    if had_number and scene.turn.channel == "telegram" and scene.tools.web_address:
+        said.append(Reply(scene.say("out.web_chat", address=scene.tools.web_address)))
+    if scene.state.other_language != before and done.account.kind != "crisis":
+        said.append(Reply(scene.say("out.other_language")))
+    return done.before(*said)
 
 
 def in_language(scene: Scene, text: str) -> Scene:
-    """The scene in the language of the message, unless the resident has chosen one."""
+    """The scene in the language of the message, unless the resident has chosen one or it is one we do not write."""
     if scene.state.language_chosen:
         return scene
     found = detect(text, (*scene.tools.wordings, *OTHER_LANGUAGES), scene.state.language)
+    if found in OTHER_LANGUAGES:
+        return scene.remember(other_language=found)
     return scene.remember(language=found) if found else scene
 
 
@@ -212,7 +224,7 @@ def _point_of_story(scene: Scene, text: str) -> Understanding | None:
     whole, point = _understand(scene, text), _understand(scene, question)
     if _danger_in(whole, text) or point.confidence < answering.SURE:
         return whole
-    return point if answering.services_of(point) else replace(point, entities=(*point.entities, *whole.entities))
+    return point if answering.services_of(scene, point) else replace(point, entities=(*point.entities, *whole.entities))
 
 
 def _several(scene: Scene, parts: list[str]) -> Outcome | None:
@@ -252,10 +264,7 @@ def _meant(scene: Scene, understood: Understanding, text: str) -> Outcome:
     if (intent in FORM_INTENTS or intent == "affirm") and sure >= SURE_OF_COMMAND:
         account = Account("control", command="help", confidence=sure)
         return menus.offer(scene, scene.say("control.affirm"), menus.start_choices(scene), account)
-    done = answering.respond_to(scene, understood)
-    if scene.state.language in OTHER_LANGUAGES:
-        done = done.before(Reply(scene.say("out.other_language")))
-    return done
+    return answering.respond_to(scene, understood)
 
 
 def _with_entities(scene: Scene, understood: Understanding) -> Scene:
@@ -267,7 +276,7 @@ def _with_entities(scene: Scene, understood: Understanding) -> Scene:
 
 def _start(scene: Scene, wish: str, understood: Understanding) -> Outcome:
     """The right form for what somebody wants to begin, or the way to do it where there is no form."""
-    services = answering.services_of(understood)
+    services = answering.services_of(scene, understood)
     if wish in scene.tools.forms:
         form = scene.tools.forms[wish]
         done = form_opening.start(scene, wish, form_opening.prefill_for(form, services))

@@ -4,7 +4,7 @@ Values in, values out: no step writes anything. `dialogue.respond` saves the out
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,8 @@ class State:
     language: str | None = None
     language_chosen: bool = False
     """The resident asked for the language by name; nothing they write changes it."""
+    other_language: str | None = None
+    """A language the resident wrote in that the bot understands but does not write; told about once."""
     municipality: str | None = None
     topic: str | None = None
     service: str | None = None
@@ -37,7 +39,7 @@ class State:
     pending: str | None = None
     """What the next answer is about: `status`, or `form:<id>[:slot=value]` while the municipality is asked."""
     selecting: tuple[str, ...] | None = None
-    """The ticks so far in an open question with several answers."""
+    """The slot of a question with several answers and the ticks made in it so far."""
     greeted: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -46,8 +48,9 @@ class State:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "State":
-        """The inverse of `to_json`; an empty mapping is a new conversation."""
-        values = dict(data)
+        """The inverse of `to_json`; an empty mapping is a new conversation. What another version kept is left out."""
+        known = {item.name for item in fields(State)}
+        values = {name: value for name, value in data.items() if name in known}
         values["offered"] = tuple(Choice(**choice) for choice in values.get("offered", ()))
         if values.get("selecting") is not None:
             values["selecting"] = tuple(values["selecting"])

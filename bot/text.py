@@ -12,7 +12,11 @@ MAX_CHARACTERS = 4_000
 """Longer messages are answered with a request to shorten them; a form's own limit may be lower."""
 
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufeff\u00ad\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_NUMBER = re.compile(r"(?<![0-9])(?:19|20)?[0-9]{2}[01][0-9][0-9]{2}([-+ ]?)[0-9]{4}(?![0-9])", re.ASCII)
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_NUMBER = re.compile(
+    r"(?<![0-9])((?:19|20)?[0-9]{2})[-. ]?([01][0-9])[-. ]?([0-9]{2})( ?[-+./]? ?)([0-9]{2}) ?([0-9]{2})(?![0-9])",
+    re.ASCII,
+)
 
 
 def clean(text: str) -> str:
@@ -47,10 +51,12 @@ def mask_personnummer(text: str) -> tuple[str, bool]:
 
     def mask(match: re.Match[str]) -> str:
         nonlocal found
-        written_as_one = match[1] in ("-", "+") or len(re.sub(r"\D", "", match[0])) == 12
-        if written_as_one or personnummer.valid(match.group().replace(" ", "-")):
+        digits = re.sub(r"[^0-9]", "", match[0])
+        written_as_one = "-" in match[4] or "+" in match[4] or len(digits) == 12
+        if written_as_one or personnummer.valid(f"{digits[:-4]}-{digits[-4:]}"):
             found = True
             return "…"
-        return match.group()
+        return match[0]
 
-    return _NUMBER.sub(mask, text), found
+    masked = _NUMBER.sub(mask, unicodedata.normalize("NFKC", text).translate(_DASHES))
+    return (masked, True) if found else (text, False)

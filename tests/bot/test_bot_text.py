@@ -46,7 +46,15 @@ def test_what_can_be_read(text: str, words: bool) -> None:
         ("800101-9804", True),
         ("198001019804 heter jag", True),
         ("800101 9804", True),
+        ("19800101–9804", True),
+        ("19800101\u20119804", True),
+        ("19800101 - 9804", True),
+        ("1980-01-01-9804", True),
+        ("1980 01 01 9804", True),
+        ("19800101-98 04", True),
+        ("１９８００１０１９８０４", True),
         ("ring 070-1740605", False),
+        ("ring 070-174 06 05 efter 18", False),
         ("mistyped: 19800101-9805", True),
         ("8001019805", False),
         ("kl 12.30 den 3 april 2014", False),
@@ -55,4 +63,5 @@ def test_what_can_be_read(text: str, words: bool) -> None:
 def test_personnummer_are_taken_out(text: str, masked: bool) -> None:
     read, found = mask_personnummer(text)
     assert found is masked
-    assert ("980" in read) is ("980" in text and not masked)
+    assert read == text or masked
+    assert "9804" not in read.replace(" ", "") or not masked
