@@ -97,13 +97,14 @@ def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
 def _danger_in(understood: Understanding, text: str) -> str | None:
     """The kind of danger the NLU is sure of, all its danger intents taken together; the likeliest one names it.
 
-    A few words ("jag är hans mamma") say little: there the NLU must be surer. The phrase list has been asked before.
+    A few words ("jag är hans mamma") say little: there the NLU must be surer. The phrase list has been asked before,
+    so what it knows to be harmless is.
     """
     words = len(text.split())
     likely = dict(understood.ranking) | {understood.intent: understood.confidence}
     dangers = {intent: sure for intent, sure in likely.items() if intent in safety.INTENTS}
     needed = SURE_OF_DANGER_IN_FEW_WORDS if words <= FEW_WORDS else SURE_OF_DANGER
-    if sum(dangers.values()) < needed:
+    if sum(dangers.values()) < needed or safety.load_phrases().looks_harmless(text):
         return None
     return safety.INTENTS[max(dangers, key=dangers.__getitem__)]
 

@@ -47,6 +47,10 @@ class DangerPhrases:
                         return kind
         return None
 
+    def looks_harmless(self, text: str) -> bool:
+        """Whether a text has a turn of phrase that sounds dangerous and is not ("hon slog mig i fia")."""
+        return any(self.harmless.search(form) for form in _spellings(text))
+
 
 @cache
 def load_phrases(path: Path = PHRASES) -> DangerPhrases:

@@ -38,18 +38,20 @@ def test_there_are_tables_enough() -> None:
 @pytest.mark.parametrize("table", _conversations())
 def test_conversation(table: dict[str, Any], talk: Callable[..., Response]) -> None:
     channel = table.get("channel", "web")
-    response = talk(start=True, channel=channel, municipality=table.get("municipality"))
+    place = table.get("municipality")
+    response = talk(start=True, channel=channel, municipality=place)
     offered = _buttons(response)
     reference = ""
     for number, row in enumerate(table["turns"], start=1):
         assert row.keys() <= EXPECTATIONS, f"unknown keys in turn {number}: {row.keys() - EXPECTATIONS}"
         row = _filled_in(row, reference)
         if "tap" in row:
-            response = talk(choice=_choice(offered, row["tap"]), channel=channel)
+            response = talk(choice=_choice(offered, row["tap"]), channel=channel, municipality=place)
         elif "say_repeat" in row:
-            response = talk(row["say_repeat"]["text"] * row["say_repeat"]["times"], channel=channel)
+            response = talk(row["say_repeat"]["text"] * row["say_repeat"]["times"], channel=channel, municipality=place)
         else:
-            response = talk(row["say"], channel=channel)
+            response = talk(row["say"], channel=channel, municipality=place)
+        place = None  # a channel hands it over with the first message
         offered |= _buttons(response)
         reference = response.submission.reference if response.submission else reference
         _check(row, response, f"turn {number} ({row.get('tap') or row.get('say')})")
