@@ -43,6 +43,7 @@ _COMMANDING = re.compile(
     re.IGNORECASE,
 )
 _WORDY = ("text", "long_text")
+_CHOSEN = ("choice", "multi_choice")
 
 
 def looks_like_question(text: str) -> bool:
@@ -66,6 +67,8 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
         other = _other_than_answer(scene, text)
         if other:
             return other
+    if question.type in _CHOSEN and len(text.split()) >= FEW_WORDS and (danger := _told_danger(scene, text)):
+        return danger
     kept, had_number = mask_personnummer(text) if question.type in _WORDY else (text, False)
     try:
         taken = form_filling.take_text(scene, question, kept)
@@ -73,6 +76,16 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
         other = None if question.type in _WORDY else _other_than_answer(scene, text)
         return other or form_asking.ask(scene).before(Reply(scene.say(error.key, **error.params)))
     return taken.before(Reply(scene.say("out.personnummer"))) if had_number else taken
+
+
+def _told_danger(scene: Scene, text: str) -> Outcome | None:
+    """The emergency reply when a sentence typed at a question with buttons tells of danger; None otherwise."""
+    try:
+        understood = _understand(scene, text)
+    except NluUnavailableError:
+        return None
+    danger = _danger_in(understood, text)
+    return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger)) if danger else None
 
 
 def _other_than_answer(scene: Scene, text: str) -> Outcome | None:

@@ -74,6 +74,15 @@ def is_date(value: str) -> bool:
         return False
 
 
+def looks_like_date(text: str, today: date) -> bool:
+    """Whether `text` is meant as a date, be it one that `read_birth_date` has something to say about."""
+    try:
+        _read(text, "sv", today, born=True)
+    except AnswerError as error:
+        return error.key != "answer.date.invalid"
+    return True
+
+
 def full_year(two_digits: int, today: date, *, born: bool, month: int = 1, day: int = 1) -> int:
     """The year two digits mean: for a birth the latest that is not in the future, else the nearest."""
     century = today.year - today.year % 100

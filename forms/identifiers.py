@@ -15,7 +15,7 @@ from personnummer.personnummer import (
 )
 
 from forms.answer_error import AnswerError
-from forms.dates import full_year
+from forms.dates import full_year, looks_like_date
 
 REGION = "SE"
 _LONGEST = 200
@@ -77,12 +77,13 @@ def read_email(text: str) -> str:
 def read_personnummer(text: str, today: date) -> str:
     """A personnummer or samordningsnummer as twelve ASCII digits. Raises AnswerError.
 
+    A date alone, however it is written, is a number that is not complete: the resident may skip the question.
     Without a century the latest one that is not after `today` is meant, and with "+" the one before that.
     """
     compact = _BLANKS.sub("", text.translate(_DASHES))
     match = _PERSONNUMMER.fullmatch(compact)
     if match is None:
-        incomplete = _DATE_ONLY.fullmatch(compact) is not None
+        incomplete = _DATE_ONLY.fullmatch(compact) is not None or looks_like_date(text, today)
         raise AnswerError("answer.personnummer.incomplete" if incomplete else "answer.personnummer.invalid")
     year, month, day = (int(match["date"][position : position + 2]) for position in (0, 2, 4))
     if match["century"] is None:

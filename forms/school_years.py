@@ -61,10 +61,10 @@ def _number(word: str) -> int | None:
 
 
 def show_school_year(value: str, language: str) -> str:
-    """A stored school year in words: "årskurs 5", "gymnasiet, år 2"."""
+    """A stored school year as it stands after the label "Årskurs": "5", "gymnasiet, år 2"."""
     year, english = int(value), language == "en"
     if year == 0:
         return "preschool class (förskoleklass)" if english else "förskoleklass"
     if year > 9:
         return f"upper secondary school, year {year - 9}" if english else f"gymnasiet, år {year - 9}"
-    return f"school year {year}" if english else f"årskurs {year}"
+    return value

@@ -29,7 +29,7 @@ _AROUND = POLITE | word_set(
     do we have am can of course sure it that
     """
 )
-_AROUND_NO = _AROUND | word_set("inte alls tyvarr not don t dont sorry")
+_AROUND_NO = _AROUND | word_set("inte alls tyvarr behovs behover not don t dont need needed sorry")
 _PHRASES = {"det stammer": True, "of course": True, "inte alls": False, "not at all": False}
 
 
@@ -46,3 +46,13 @@ def read_yes_no(text: str) -> bool:
     if first in _NO and all(word in _AROUND_NO | _NO for word in rest):
         return False
     raise AnswerError("answer.yes_no.invalid")
+
+
+def says_yes(word: str) -> bool:
+    """Whether one folded word is a yes."""
+    return word in _YES
+
+
+def says_no(word: str) -> bool:
+    """Whether one folded word is a no."""
+    return word in _NO
