@@ -1,21 +1,29 @@
 """What must be there before Kontakt can run: keys, database, the NLU environment and its model.
 
-`prepare` makes what is missing, after everything that could refuse has been checked; `examine` only looks, for
+What is missing is made after everything that could refuse has been checked; `examine` only looks, for
 `kontakt doctor`.
 """
 
+import errno
+import hashlib
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from brochures.brochure import BrochureError
+from brochures.lookup import load_library
+from forms.loader import FormDefinitionError, load_forms
 from nlu import training
-from settings import ROOT, Settings
+from nlu.process import running
+from nlu.training import TrainingError
+from settings import ROOT, Settings, SettingsError
 from storage import database as db
-from storage.database import Database, DatabaseError
+from storage.database import Database, DatabaseError, DatabaseUnavailableError
 from storage.encryption import KeyFileError, load_keys, make_keys
 
+FORMS = ROOT / "forms" / "definitions"
 RASA = ROOT / "nlu" / "rasa"
 DOMAIN = ROOT / "domain.yml"
 NLU_PYTHON = RASA / ".venv" / "bin" / "python"
@@ -23,6 +31,18 @@ NLU_PYTHON = RASA / ".venv" / "bin" / "python"
 
 class InstallationError(Exception):
     """Something Kontakt needs is missing or wrong; one line that says what, and what to do."""
+
+
+EXPECTED = (
+    SettingsError,
+    InstallationError,
+    DatabaseError,
+    KeyFileError,
+    TrainingError,
+    BrochureError,
+    FormDefinitionError,
+)
+"""What can be wrong with an installation; the message of each is one line for the one who runs it."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +54,28 @@ class Finding:
     """One line that says what is wrong and what to do; None when it is well."""
 
 
-def check_nlu_environment() -> None:
+def check_nlu_environment(python: Path = NLU_PYTHON) -> None:
     """Raises InstallationError when the Python 3.10 environment of the NLU is missing."""
-    if not NLU_PYTHON.exists():
+    if not python.exists():
         raise InstallationError("nlu/rasa/.venv is missing: run `make setup` (it needs Python 3.10)")
 
 
+def check_names(settings: Settings, municipalities: Collection[str], forms: Collection[str]) -> None:
+    """Raises SettingsError when a setting names a municipality or a form that there is not."""
+    named = settings.municipality
+    if named is not None and named not in municipalities:
+        known = ", ".join(sorted(municipalities))
+        raise SettingsError(f"setting municipality: {named!r} is not one of {known}")
+    chosen = settings.telegram.forms
+    if unknown := set(() if isinstance(chosen, str) else chosen) - set(forms):
+        raise SettingsError(f"setting telegram.forms: no form named {', '.join(sorted(unknown))}")
+
+
 def is_new(settings: Settings) -> bool:
-    """Whether nothing has been stored yet, so that keys may be made without making anything unreadable."""
+    """Whether nothing has been stored yet, so that keys may be made without making anything unreadable.
+
+    Raises DatabaseUnavailableError when the database cannot say.
+    """
     if settings.database_url:
         return not settings.keys.exists() and not _has_schema(settings.database)
     return not settings.keys.exists() and not (settings.var / "kontakt.db").exists()
@@ -50,6 +84,8 @@ def is_new(settings: Settings) -> bool:
 def _has_schema(url: str) -> bool:
     try:
         db.check_schema(url)
+    except DatabaseUnavailableError:
+        raise
     except DatabaseError:
         return False
     return True
@@ -83,7 +119,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        reason = "is in use" if error.errno == 98 else f"cannot be opened ({error.strerror})"
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error.strerror})"
         raise InstallationError(
             f"port {port} on {host} {reason}: stop the other program, or set KONTAKT_{setting.upper()} to another port"
         ) from None
@@ -94,21 +130,37 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Every check of `kontakt doctor`. Nothing is changed."""
     old = sys.version_info < (3, 11)
     yield Finding("Python", f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}" if old else None)
-    yield Finding("settings", None)
+    yield Finding("settings", _problem(lambda: _check_contents(settings)))
     yield Finding("NLU environment", _problem(check_nlu_environment))
-    new = is_new(settings)
-    yield Finding("keys", None if new else _problem(lambda: load_keys(settings.keys)))
-    yield Finding("database", None if new else _problem(lambda: _open_and_close(settings)))
-    name = f"model-{training.fingerprint(RASA, DOMAIN)}.tar.gz"
-    missing = (
-        None if (settings.models / name).exists() else "no model of the present training data: run `kontakt train`"
-    )
-    yield Finding("NLU model", missing)
+    yield Finding("NLU model", _problem(lambda: _check_model(settings)))
+    yield Finding("keys", _problem(lambda: is_new(settings) or load_keys(settings.keys)))
+    yield Finding("database", _problem(lambda: _check_database(settings)))
+    if running(settings.nlu_run_file):
+        yield Finding("ports: Kontakt is running", None)
+        return
     for setting, port in settings.ports.items():
         yield Finding(f"port {port}", _problem(lambda p=port, s=setting: bind(settings.host, p, s).close()))  # type: ignore[misc]
 
 
-def _open_and_close(settings: Settings) -> None:
+def _check_contents(settings: Settings) -> None:
+    places = load_library().municipalities
+    check_names(settings, {place.id for place in places}, load_forms(FORMS))
+
+
+def _check_model(settings: Settings) -> None:
+    path = settings.models / f"model-{training.fingerprint(RASA, DOMAIN)}.tar.gz"
+    try:
+        expected = training.sha256_file(path).read_text(encoding="ascii").strip()
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InstallationError("no model of the present training data: run `kontakt train`") from None
+    if found != expected:
+        raise InstallationError(f"{path} is damaged: remove it and run `kontakt train`")
+
+
+def _check_database(settings: Settings) -> None:
+    if is_new(settings):
+        return
     db.check_schema(settings.database)
     Database(settings.database, load_keys(settings.keys)).close()
 
@@ -116,6 +168,6 @@ def _open_and_close(settings: Settings) -> None:
 def _problem(check: Callable[[], object]) -> str | None:
     try:
         check()
-    except (InstallationError, KeyFileError, DatabaseError) as error:
+    except EXPECTED as error:
         return str(error)
     return None

@@ -14,9 +14,12 @@ from typing import Any, Protocol
 import structlog
 import uvicorn
 
+from nlu.process import NluProcessError
+
 GRACE_SECONDS = 5
 """How long requests under way may take when the service stops."""
-
+STEADY_SECONDS = 60.0
+"""A process that has stayed up so long is not one that cannot start."""
 
 logger = structlog.get_logger()
 
@@ -28,7 +31,7 @@ class Restartable(Protocol):
         """Whether it runs."""
 
     def start(self) -> None:
-        """Start it. Returns at once."""
+        """Start it. Returns at once. Raises NluProcessError."""
 
     def stop(self) -> None:
         """End it, or tidy up after it when it has ended."""
@@ -53,7 +56,11 @@ class _Server(uvicorn.Server):
 def run(
     sites: Sequence[Site], tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]], started: Callable[[], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Each of `tasks` gets an event that is set when it is time to stop."""
+    """Serve until SIGINT or SIGTERM.
+
+    `started` is called when all sites answer, before `tasks` begin. Each of these gets an event that is set when it is
+    time to stop.
+    """
     asyncio.run(_run(sites, tasks, started))
 
 
@@ -82,10 +89,11 @@ async def _run(
     serving = [
         asyncio.create_task(server.serve(sockets=[site.listener])) for server, site in zip(servers, sites, strict=True)
     ]
-    others = [asyncio.ensure_future(task(stop)) for task in tasks]
     while not all(server.started for server in servers) and not any(task.done() for task in serving):
         await asyncio.sleep(0.01)
-    started()
+    if all(server.started for server in servers):
+        started()
+    others = [asyncio.ensure_future(task(stop)) for task in tasks]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopping, *serving, *others], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
@@ -112,18 +120,24 @@ def stop_with_parent() -> None:
 
 async def keep_running(process: Restartable, stop: asyncio.Event) -> None:
     """Start `process` again whenever it has ended by itself; slower each time it does not stay up."""
-    wait = 1.0
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
-            return
+    wait, started = 1.0, time.monotonic()
+    while not await _set_within(stop, 1.0):
         if process.alive():
-            wait = 1.0
             continue
+        if time.monotonic() - started > STEADY_SECONDS:
+            wait = 1.0
         logger.warning("nlu.stopped", restart_in=wait)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait)
+        if await _set_within(stop, wait):
             return
-        wait = min(wait * 2, 60.0)
+        wait, started = min(wait * 2, 60.0), time.monotonic()
         await asyncio.to_thread(process.stop)
-        await asyncio.to_thread(process.start)
+        try:
+            await asyncio.to_thread(process.start)
+        except NluProcessError as error:
+            logger.error("nlu.not_started", reason=str(error))
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

@@ -1,15 +1,19 @@
 """One frozen Settings, from the environment and `kontakt.toml`. Only kontakt.py reads it.
 
 Environment variables win over the file. Each is named KONTAKT_ and the field, as KONTAKT_WEB_PORT; a nested one with
-two underscores, as KONTAKT_TELEGRAM__FORMS.
+two underscores, as KONTAKT_TELEGRAM__FORMS. The file is `kontakt.toml` beside the program, which need not be there, or
+the one that KONTAKT_CONFIG names, which must.
 """
 
+import os
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 ROOT = Path(__file__).parent
 
@@ -34,7 +38,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KONTAKT_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     web_port: int = Field(8080, ge=1, le=65535)
     review_port: int = Field(8081, ge=1, le=65535)
     web_address: str | None = None
@@ -45,7 +49,7 @@ class Settings(BaseSettings):
     """The municipality of residents who have not named another."""
     var: Path = ROOT / "var"
     """Database, keys and model: all that is made when the program runs."""
-    database_url: str | None = None
+    database_url: str | None = Field(None, repr=False)
     """None: SQLite in `var`."""
     telegram_token: str | None = Field(None, repr=False)
     telegram: TelegramSettings = TelegramSettings()
@@ -91,12 +95,13 @@ class Settings(BaseSettings):
 
 
 def load_settings(file: Path | None = None, **given: Any) -> Settings:
-    """Settings from `file` (kontakt.toml beside the program when it is there) and the environment.
+    """Settings from `file` (see the module's own text for the usual one) and the environment.
 
     Raises SettingsError, one line, for a file that cannot be read or a value that cannot be used.
     """
-    path = file or ROOT / "kontakt.toml"
-    if file is not None and not path.exists():
+    named = file or os.environ.get("KONTAKT_CONFIG")
+    path = Path(named) if named else ROOT / "kontakt.toml"
+    if (named or path.exists()) and not path.is_file():
         raise SettingsError(f"{path}: no such file")
 
     class FromFile(Settings):
@@ -108,9 +113,17 @@ def load_settings(file: Path | None = None, **given: Any) -> Settings:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: not UTF-8 text") from None
+    except UnreadableVariableError as error:
+        raise SettingsError(f"{error}: it must be JSON") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name}: {first['msg']} (kontakt.toml or KONTAKT_{name.upper()})") from None
+        raise SettingsError(_in_one_line(error, path)) from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+def _in_one_line(error: ValidationError, path: Path) -> str:
+    """The first problem: the setting's name and what is wrong, never its value, which may be a secret."""
+    first = error.errors(include_input=False)[0]
+    names = list(takewhile(str.isidentifier, map(str, first["loc"])))
+    problem = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+    return f"setting {'.'.join(names)}: {problem} ({path} or KONTAKT_{'__'.join(names).upper()})"

@@ -8,9 +8,10 @@ import re
 
 from bot import commands, form_filling, form_opening
 from bot.form_asking import resume
-from bot.reading import and_ask_again, looks_like_question
+from bot.reading import and_ask_again
 from bot.scene import Outcome, Scene
 from bot.text import folded
+from bot.understanding import looks_like_question
 from forms.answer_error import AnswerError
 from forms.yes_no import read_yes_no
 from storage.submissions import read_reference

@@ -21,10 +21,12 @@ from bot import (
     menus,
     reading,
     safety,
+    wishes,
 )
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Account, Reply, Response, Turn
+from bot.understanding import in_language
 from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import Database
@@ -128,7 +130,7 @@ def _decide(awaited: str | None, scene: Scene) -> Outcome:
         _typed_command,
         partial(awaiting.answer, awaited),
         reading.in_form,
-        reading.out_of_form,
+        wishes.answer,
     )
     found = (step(scene, text) for step in steps)
     return next(done for done in found if done is not None)
@@ -182,7 +184,7 @@ def _danger(scene: Scene, text: str) -> Outcome | None:
     kind = safety.load_phrases().kind_of(text)
     if kind is None:
         return None
-    done = safety.crisis(reading.in_language(scene, text), kind)
+    done = safety.crisis(in_language(scene, text), kind)
     return reading.crisis_in_form(scene, text, done) if scene.draft else done
 
 

@@ -14,12 +14,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storage import deliveries, intake
-from storage.database import Database
+from storage.database import Database, DatabaseError
 from storage.encryption import Keyring
+from storage.engine import reason
 from storage.tables import ConversationRow, DraftRow, InboxRow, OutboxRow, StoredResponseRow
 
 RESPONSES_KEPT: Final = 20
 """How many responses of one conversation are kept for messages that come again."""
+_RACES: Final = {
+    "uq_inbox_channel_message_key": "inbox.channel, inbox.message_key",
+    "uq_conversations_channel_sender_key": "conversations.channel, conversations.sender_key",
+    "uq_submissions_draft_token": "submissions.draft_token",
+    "uq_submissions_reference": "submissions.reference",
+    "pk_audit_events": "audit_events.number",
+}
+"""What two turns at the same time can both want: the name PostgreSQL has for it, and SQLite's."""
 
 
 class ConversationChangedError(Exception):
@@ -81,7 +90,7 @@ def find(database: Database, channel: str, sender: str) -> Conversation:
 def handled(database: Database, channel: str, sender: str, message_id: str) -> dict[str, Any] | None:
     """The response to a message handled before, or None for a new message.
 
-    An empty dictionary: it was handled, but so long ago that its response is no longer kept.
+    An empty dictionary: it was handled, but its response is not kept: it was long ago, or a draft ended.
     """
     keyring = database.keyring
     key = deliveries.message_key(keyring, channel, sender, message_id)
@@ -112,7 +121,8 @@ def save(
 ) -> Conversation:
     """Save one turn in one transaction: the message handled, conversation and draft, submission, replies to send.
 
-    Returns `after` with its new version. Raises ConversationChangedError; nothing is written then.
+    With a draft go the stored responses that may quote it; only a receipt is kept, when the turn has a submission.
+    Returns `after` with its new version. Raises ConversationChangedError and DatabaseError; nothing is written then.
     """
     if (before.channel, before.sender) != (after.channel, after.sender):
         raise ValueError("a turn cannot move a conversation to another sender")
@@ -126,21 +136,36 @@ def save(
                 raise ConversationChangedError("this message is handled")
             conversation_id = _save_conversation(session, keyring, saved, at)
             _save_draft(session, keyring, conversation_id, before, saved)
-            draft_ended = before.draft is not None and saved.draft is None
-            row = StoredResponseRow(
-                inbox_id=inbox_id,
-                conversation_id=conversation_id,
-                version=saved.version,
-                content_sealed=keyring.seal_json(dict(response), _response_context(key)),
-            )
-            kept = 1 if draft_ended else RESPONSES_KEPT
-            deliveries.keep_response(session, row, keep_from_version=saved.version - kept + 1)
+            ended = before.draft is not None and (saved.draft is None or saved.draft.token != before.draft.token)
+            kept = RESPONSES_KEPT if not ended else 1 if submission is not None else 0
+            deliveries.drop_responses(session, conversation_id, before_version=saved.version - kept + 1)
+            if kept:
+                session.add(
+                    StoredResponseRow(
+                        inbox_id=inbox_id,
+                        conversation_id=conversation_id,
+                        version=saved.version,
+                        content_sealed=keyring.seal_json(dict(response), _response_context(key)),
+                    )
+                )
+                session.flush()
             deliveries.enqueue(session, before.channel, outbox, at)
             if submission is not None:
                 intake.insert(session, submission, actor="resident", at=at)
-    except (IntegrityError, intake.AlreadySubmittedError):
+    except intake.AlreadySubmittedError:
         raise ConversationChangedError("another turn was saved at the same time") from None
+    except IntegrityError as error:
+        if _is_race(error):
+            raise ConversationChangedError("another turn was saved at the same time") from None
+        raise DatabaseError(f"the turn cannot be saved: {reason(error)}") from None  # its DETAIL may quote values
     return saved
+
+
+def _is_race(error: IntegrityError) -> bool:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    if name is not None:
+        return name in _RACES
+    return str(error.orig) in {f"UNIQUE constraint failed: {columns}" for columns in _RACES.values()}
 
 
 def forget(database: Database, channel: str, sender: str) -> bool:

@@ -2,23 +2,31 @@
 
 A channel that must acknowledge what it gets calls `receive` first; a channel whose caller waits for the
 replies need not. Payloads and recipients are sealed, a payload goes when its message is handled, a reply's
-row when it is delivered. When to try again, and how, is the channel's business.
+row when it is delivered. When to try again, and how, is the channel's business. A row that cannot be opened
+is taken out and logged by its number, so that it stops nothing behind it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, exists, select, update
+import structlog
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import Database, insert_once
-from storage.encryption import Keyring
+from storage.encryption import Keyring, SealError
 from storage.tables import InboxRow, OutboxRow, StoredResponseRow
 
 _PAYLOAD: Final = "inbox:payload"
 _REPLY: Final = "outbox:content"
+_UNREADABLE: Final = (SealError, KeyError, TypeError, ValueError)
+"""What a row raises that was damaged, sealed with a lost key, or written by a program of another shape."""
+_ROWS_AT_ONCE: Final = 500
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,13 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class OutgoingRow:
-    """A stored reply. `attempts` counts the times it was postponed."""
+    """A stored reply. `attempts` counts the times that sending it failed; `queued_at`: when it was put here."""
 
     id: int
     recipient: str
     payload: Mapping[str, Any]
     attempts: int
+    queued_at: datetime
 
 
 def receive(
@@ -74,34 +83,79 @@ def receive(
     return stored is not None
 
 
-def waiting(database: Database, channel: str, limit: int = 100) -> list[Incoming]:
-    """The messages of a channel that are not handled, in the order in which they were received."""
-    query = (
-        select(InboxRow)
-        .where(InboxRow.channel == channel, InboxRow.handled_at.is_(None))
-        .order_by(InboxRow.id)
-        .limit(limit)
-    )
+def waiting(database: Database, channel: str, limit: int = 100, per_sender: int = 5) -> list[Incoming]:
+    """The messages of a channel that are not handled, in the order in which they were received.
+
+    At most the first `per_sender` of one sender, so that nobody fills the list alone. A message that cannot be
+    opened is marked as handled, with the log event inbox.unreadable.
+    """
+    found: list[Incoming] = []
+    damaged: list[int] = []
+    taken: Counter[str] = Counter()
+    last = 0
+    query = select(InboxRow).where(InboxRow.channel == channel, InboxRow.handled_at.is_(None)).order_by(InboxRow.id)
     with database.reading() as session:
-        return [_incoming(database.keyring, row) for row in session.scalars(query)]
+        while len(found) < limit:
+            rows = session.scalars(query.where(InboxRow.id > last).limit(_ROWS_AT_ONCE)).all()
+            for row in rows:
+                try:
+                    incoming = _incoming(database.keyring, row)
+                except _UNREADABLE:
+                    damaged.append(row.id)
+                    continue
+                taken[incoming.sender] += 1
+                if taken[incoming.sender] <= per_sender:
+                    found.append(incoming)
+            if len(rows) < _ROWS_AT_ONCE:
+                break
+            last = rows[-1].id
+    if damaged:
+        with database.transaction() as session:
+            session.execute(
+                update(InboxRow)
+                .where(InboxRow.id.in_(damaged))
+                .values(handled_at=datetime.now(UTC), payload_sealed=None)
+            )
+        for number in damaged:
+            logger.error("inbox.unreadable", channel=channel, row=number)
+    return found[:limit]
 
 
-def dismiss(database: Database, channel: str, message_id: str, at: datetime, *, sender: str) -> None:
-    """Mark a received message as handled without a conversation: one that is not answered, or cannot be."""
+def dismiss(
+    database: Database,
+    channel: str,
+    message_id: str,
+    at: datetime,
+    *,
+    sender: str,
+    outbox: Iterable[Outgoing] = (),
+) -> None:
+    """Mark a received message as handled without a conversation: one that is not answered, or cannot be.
+
+    What the sender is told instead goes to `outbox` in the same transaction; nothing does when it was handled before.
+    """
     key = message_key(database.keyring, channel, sender, message_id)
     with database.transaction() as session:
-        session.execute(
+        dismissed = session.execute(
             update(InboxRow)
-            .where(InboxRow.channel == channel, InboxRow.message_key == key)
+            .where(InboxRow.channel == channel, InboxRow.message_key == key, InboxRow.handled_at.is_(None))
             .values(handled_at=at, payload_sealed=None)
-        )
+            .returning(InboxRow.id)
+        ).scalar()
+        if dismissed is not None:
+            enqueue(session, channel, outbox, at)
 
 
-def due(database: Database, channel: str, now: datetime, limit: int = 100) -> list[OutgoingRow]:
-    """The replies to send now, oldest first. Behind a postponed one, its recipient's later replies wait too."""
+def due(database: Database, channel: str, now: datetime, limit: int = 100, per_recipient: int = 5) -> list[OutgoingRow]:
+    """The replies to send now, oldest first. Behind a postponed one, its recipient's later replies wait too.
+
+    At most the first `per_recipient` of one recipient. A reply that cannot be opened is removed, with the log event
+    outbox.unreadable.
+    """
     held = aliased(OutboxRow)
-    query = (
-        select(OutboxRow)
+    place = func.row_number().over(partition_by=OutboxRow.recipient_key, order_by=OutboxRow.id)
+    ready = (
+        select(OutboxRow.id, place.label("place"))
         .where(
             OutboxRow.channel == channel,
             OutboxRow.not_before <= now,
@@ -112,11 +166,27 @@ def due(database: Database, channel: str, now: datetime, limit: int = 100) -> li
                 held.not_before > now,
             ),
         )
+        .subquery()
+    )
+    query = (
+        select(OutboxRow)
+        .join(ready, ready.c.id == OutboxRow.id)
+        .where(ready.c.place <= per_recipient)
         .order_by(OutboxRow.id)
         .limit(limit)
     )
+    found: list[OutgoingRow] = []
+    damaged: list[int] = []
     with database.reading() as session:
-        return [_outgoing(database.keyring, row) for row in session.scalars(query)]
+        for row in session.scalars(query):
+            try:
+                found.append(_outgoing(database.keyring, row))
+            except _UNREADABLE:
+                damaged.append(row.id)
+    for number in damaged:
+        _remove(database, number)
+        logger.error("outbox.unreadable", channel=channel, row=number)
+    return found
 
 
 def send_later(database: Database, channel: str, outbox: Iterable[Outgoing], at: datetime) -> None:
@@ -135,11 +205,16 @@ def give_up(database: Database, id: int) -> None:
     _remove(database, id)
 
 
-def postpone(database: Database, id: int, until: datetime) -> None:
-    """Try the reply again at `until`, not before; its recipient's later replies wait behind it."""
+def postpone(database: Database, id: int, until: datetime, *, failed: bool = True) -> None:
+    """Try the reply again at `until`, not before; its recipient's later replies wait behind it.
+
+    Not `failed`: the receiving side asked for the wait, and it is not counted as an attempt.
+    """
     with database.transaction() as session:
         session.execute(
-            update(OutboxRow).where(OutboxRow.id == id).values(not_before=until, attempts=OutboxRow.attempts + 1)
+            update(OutboxRow)
+            .where(OutboxRow.id == id)
+            .values(not_before=until, attempts=OutboxRow.attempts + (1 if failed else 0))
         )
 
 
@@ -175,23 +250,21 @@ def mark_handled(session: Session, channel: str, key: str, at: datetime) -> int 
     ).scalar()
 
 
-def keep_response(session: Session, row: StoredResponseRow, *, keep_from_version: int) -> None:
-    """In the caller's transaction: keep a response and drop its conversation's older than that version."""
+def drop_responses(session: Session, conversation_id: int, *, before_version: int) -> None:
+    """In the caller's transaction: drop a conversation's stored responses of versions before that one."""
     session.execute(
         delete(StoredResponseRow).where(
-            StoredResponseRow.conversation_id == row.conversation_id,
-            StoredResponseRow.version < keep_from_version,
+            StoredResponseRow.conversation_id == conversation_id,
+            StoredResponseRow.version < before_version,
         )
     )
-    session.add(row)
-    session.flush()
 
 
 def enqueue(session: Session, channel: str, outbox: Iterable[Outgoing], at: datetime) -> None:
     """In the caller's transaction: put replies in the outbox, in order."""
     keyring: Keyring = session.info["keyring"]
     for reply in outbox:
-        content = {"recipient": reply.recipient, "payload": dict(reply.payload)}
+        content = {"recipient": reply.recipient, "payload": dict(reply.payload), "queued_at": at.isoformat()}
         session.add(
             OutboxRow(
                 channel=channel,
@@ -216,4 +289,5 @@ def _incoming(keyring: Keyring, row: InboxRow) -> Incoming:
 
 def _outgoing(keyring: Keyring, row: OutboxRow) -> OutgoingRow:
     content = keyring.open_json(row.content_sealed, _REPLY)
-    return OutgoingRow(row.id, content["recipient"], content["payload"], row.attempts)
+    queued_at = datetime.fromisoformat(content["queued_at"]) if "queued_at" in content else row.not_before
+    return OutgoingRow(row.id, content["recipient"], content["payload"], row.attempts, queued_at)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from settings import ROOT, Settings, SettingsError, load_settings
+from settings import ROOT, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +42,13 @@ def test_everything_has_a_default() -> None:
         ("web_port = 9000", {}, {"web_port": 9000}),
         ("", {"KONTAKT_WEB_PORT": "9001"}, {"web_port": 9001}),
         ("web_port = 9000", {"KONTAKT_WEB_PORT": "9001"}, {"web_port": 9001}),
-        ("municipality = 'sala'\nweb_port = 9000", {"KONTAKT_MUNICIPALITY": "gotene"}, {"municipality": "gotene", "web_port": 9000}),
-        ("var = '/srv/kontakt'", {}, {"database": "sqlite:////srv/kontakt/kontakt.db", "keys": Path("/srv/kontakt/keys")}),
+        ("host = 'a'\nweb_port = 9", {"KONTAKT_HOST": "b"}, {"host": "b", "web_port": 9}),
+        ("var = '/srv/k'", {}, {"database": "sqlite:////srv/k/kontakt.db", "keys": Path("/srv/k/keys")}),
         ("database_url = 'postgresql:///kontakt'", {}, {"database": "postgresql:///kontakt"}),
         ("", {"KONTAKT_SECURE_COOKIES": "true"}, {"secure_cookies": True}),
         ("", {"KONTAKT_TELEGRAM_TOKEN": "1:abc"}, {"telegram_token": "1:abc"}),
     ],
-)  # fmt: skip
+)
 def test_environment_over_file_over_default(
     toml: Path, monkeypatch: pytest.MonkeyPatch, file: str, environment: dict[str, str], expected: dict[str, Any]
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_bad_variable_is_told_in_one_line_that_names_it(
 @pytest.mark.parametrize("value", ["none", "[", '{"forms": "none"'])
 def test_a_variable_that_must_be_json_and_is_not(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("KONTAKT_TELEGRAM", value)
-    with pytest.raises(SettingsError, match='"telegram".*must be JSON'):
+    with pytest.raises(SettingsError, match=r'"telegram".*must be JSON'):
         load_settings()
 
 
@@ -167,4 +167,4 @@ def test_secrets_are_not_shown(toml: Path) -> None:
 
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().web_port = 1  # type: ignore[misc]
+        load_settings().web_port = 1

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from telegram.constants import ChatType, MessageLimit
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from bot.turn import Response, Turn, reply_from_json
+from bot.turn import Reply, Response, Turn, reply_from_json
 from storage import deliveries
 from storage.conversations import ConversationChangedError
 from storage.database import Database, DatabaseError
@@ -29,7 +30,8 @@ POLL_SECONDS = 20
 IDLE_SECONDS = 0.2
 """How often inbox and outbox are looked at when nothing wakes them."""
 LONGEST_WAIT = 60.0
-MAX_ATTEMPTS = 50
+GIVE_UP_AFTER = timedelta(hours=24)
+"""How old a reply may become that Telegram does not take."""
 SHORT_LABEL = 16
 """Buttons up to this length share a row with another."""
 UPDATES = (Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER)
@@ -45,20 +47,34 @@ COMMANDS = {
 }
 GROUP_REFUSAL = "Jag svarar bara i privata chattar. Skriv till mig direkt, så att ingen annan läser."
 
+SORRY = "Något gick fel hos oss, så jag kunde inte svara. Inget du har sparat är borta. Försök igen om en liten stund."
+
 logger = structlog.get_logger()
 Respond = Callable[[Turn], Response]
 
 
-async def run(stop: asyncio.Event, *, token: str, base_url: str, respond: Respond, database: Database) -> None:
-    """Answer in Telegram until `stop` is set. A token that Telegram refuses ends the polling; nothing else does."""
+async def run(
+    stop: asyncio.Event,
+    *,
+    token: str,
+    base_url: str,
+    respond: Respond,
+    database: Database,
+    sorry: str = SORRY,
+    longest_wait: float = LONGEST_WAIT,
+) -> None:
+    """Answer in Telegram until `stop` is set; nothing else ends it, not even a token that Telegram refuses.
+
+    `sorry` is said when a message could not be answered; `longest_wait`: seconds between attempts at most.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the token, which is part of the address
     bot = Bot(
         token, base_url=base_url, request=HTTPXRequest(connection_pool_size=8), get_updates_request=HTTPXRequest()
     )
     wake = asyncio.Event()
     loops = [
-        asyncio.create_task(_poll(bot, database, wake)),
-        asyncio.create_task(_answer(respond, database, wake)),
+        asyncio.create_task(_poll(bot, database, wake, longest_wait)),
+        asyncio.create_task(_answer(respond, database, wake, sorry)),
         asyncio.create_task(_deliver(bot, database, wake)),
     ]
     try:
@@ -71,7 +87,7 @@ async def run(stop: asyncio.Event, *, token: str, base_url: str, respond: Respon
             await bot.shutdown()
 
 
-async def _poll(bot: Bot, database: Database, wake: asyncio.Event) -> None:
+async def _poll(bot: Bot, database: Database, wake: asyncio.Event, longest_wait: float) -> None:
     """Fetch updates; each is in the inbox before the next request acknowledges it."""
     offset, wait, introduced = None, 1.0, False
     while True:
@@ -84,18 +100,22 @@ async def _poll(bot: Bot, database: Database, wake: asyncio.Event) -> None:
             for update in updates:
                 await _receive(bot, database, update)
                 offset = update.update_id + 1
-            if updates:
                 wake.set()
             wait = 1.0
         except RetryAfter as error:
             await asyncio.sleep(_seconds(error))
         except InvalidToken:
-            logger.error("telegram.token_refused")
-            return
+            logger.error("telegram.token_refused", retry_in=longest_wait)
+            await asyncio.sleep(longest_wait)
         except (Conflict, NetworkError, TelegramError, DatabaseError) as error:
             logger.warning("telegram.poll_failed", error=type(error).__name__, retry_in=wait)
             await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+            wait = min(wait * 2, longest_wait)
+        except Exception:
+            # Broad on purpose: whatever it was, a loop that ended would leave the channel silently dead.
+            logger.error("telegram.loop_failed", loop="poll", exc_info=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, longest_wait)
 
 
 def _seconds(error: RetryAfter) -> float:
@@ -144,35 +164,49 @@ def _content(update: Update) -> dict[str, Any] | None:
     return {"text": message.text}
 
 
-async def _answer(respond: Respond, database: Database, wake: asyncio.Event) -> None:
+async def _answer(respond: Respond, database: Database, wake: asyncio.Event, sorry: str) -> None:
     """Take what waits in the inbox to `respond`: one conversation's messages in order, conversations side by side."""
+    wait = 1.0
     while True:
         try:
             waiting = await asyncio.to_thread(deliveries.waiting, database, CHANNEL)
             by_sender: dict[str, list[deliveries.Incoming]] = defaultdict(list)
             for incoming in waiting:
                 by_sender[incoming.sender].append(incoming)
-            await asyncio.gather(*(_answer_in_order(respond, database, items) for items in by_sender.values()))
+            await asyncio.gather(*(_answer_in_order(respond, database, items, sorry) for items in by_sender.values()))
+            wait = 1.0
         except DatabaseError as error:
             logger.warning("telegram.inbox_unavailable", error=type(error).__name__)
             await asyncio.sleep(1.0)
+        except Exception:  # broad on purpose, as in `_poll`
+            logger.error("telegram.loop_failed", loop="answer", exc_info=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
         await _woken(wake)
 
 
-async def _answer_in_order(respond: Respond, database: Database, items: list[deliveries.Incoming]) -> None:
+async def _answer_in_order(respond: Respond, database: Database, items: list[deliveries.Incoming], sorry: str) -> None:
     for incoming in items:
         payload = dict(incoming.payload)
-        turn = Turn(CHANNEL, incoming.sender, incoming.message_id, reply_to=payload.pop("chat"), **payload)
+        chat = payload.pop("chat", None)
         try:
+            turn = Turn(CHANNEL, incoming.sender, incoming.message_id, reply_to=chat, **payload)
             await asyncio.to_thread(respond, turn)
         except (DatabaseError, ConversationChangedError) as error:
             logger.warning("telegram.turn_postponed", error=type(error).__name__)
             return
         except Exception:
-            # One message that cannot be handled must not hold up the rest, nor come back for ever.
-            logger.error("telegram.turn_failed", exc_info=False)
+            # Broad on purpose: one message that cannot be handled, or that a program of another version stored,
+            # must not hold up the rest, nor come back for ever.
+            logger.error("telegram.turn_failed", exc_info=True)
             await asyncio.to_thread(
-                deliveries.dismiss, database, CHANNEL, incoming.message_id, datetime.now(UTC), sender=incoming.sender
+                deliveries.dismiss,
+                database,
+                CHANNEL,
+                incoming.message_id,
+                datetime.now(UTC),
+                sender=incoming.sender,
+                outbox=[deliveries.Outgoing(chat, asdict(Reply(sorry)))] if chat else [],
             )
 
 
@@ -184,6 +218,7 @@ async def _woken(wake: asyncio.Event) -> None:
 
 async def _deliver(bot: Bot, database: Database, wake: asyncio.Event) -> None:
     """Send what is due. A chat that must wait holds up only itself."""
+    wait = 1.0
     while True:
         try:
             rows = await asyncio.to_thread(deliveries.due, database, CHANNEL, datetime.now(UTC))
@@ -191,9 +226,14 @@ async def _deliver(bot: Bot, database: Database, wake: asyncio.Event) -> None:
             for row in rows:
                 by_chat[row.recipient].append(row)
             await asyncio.gather(*(_send_in_order(bot, database, chat) for chat in by_chat.values()))
+            wait = 1.0
         except DatabaseError as error:
             logger.warning("telegram.outbox_unavailable", error=type(error).__name__)
             await asyncio.sleep(1.0)
+        except Exception:  # broad on purpose, as in `_poll`
+            logger.error("telegram.loop_failed", loop="deliver", exc_info=True)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
         await asyncio.sleep(IDLE_SECONDS)
 
 
@@ -205,7 +245,7 @@ async def _send_in_order(bot: Bot, database: Database, rows: list[deliveries.Out
                     row.recipient, link_preview_options=LinkPreviewOptions(is_disabled=True), **message
                 )
         except RetryAfter as error:
-            await _later(database, row, _seconds(error))
+            await _later(database, row, _seconds(error), failed=False)
             return
         except (Forbidden, BadRequest) as error:
             logger.warning("telegram.reply_refused", error=type(error).__name__)
@@ -213,17 +253,17 @@ async def _send_in_order(bot: Bot, database: Database, rows: list[deliveries.Out
             continue
         except TelegramError as error:
             logger.warning("telegram.send_failed", error=type(error).__name__, attempts=row.attempts)
-            if row.attempts >= MAX_ATTEMPTS:
+            if datetime.now(UTC) - row.queued_at >= GIVE_UP_AFTER:
                 await asyncio.to_thread(deliveries.give_up, database, row.id)
             else:
-                await _later(database, row, min(2.0**row.attempts, LONGEST_WAIT))
+                await _later(database, row, min(2.0 ** min(row.attempts, 10), LONGEST_WAIT))
             return
         await asyncio.to_thread(deliveries.delivered, database, row.id)
 
 
-async def _later(database: Database, row: deliveries.OutgoingRow, seconds: float) -> None:
+async def _later(database: Database, row: deliveries.OutgoingRow, seconds: float, *, failed: bool = True) -> None:
     until = datetime.now(UTC) + timedelta(seconds=seconds)
-    await asyncio.to_thread(deliveries.postpone, database, row.id, until)
+    await asyncio.to_thread(deliveries.postpone, database, row.id, until, failed=failed)
 
 
 def messages(payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request, get, post
 from litestar import Response as HttpResponse
-from litestar.concurrency import sync_to_thread
 from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
@@ -25,6 +24,7 @@ from litestar.template.config import TemplateConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.turn import Response, Turn
+from bot.web.buttons import weight
 from bot.web.links import split
 from bot.web.pages import AWAY, STATIC_DIRECTORY, error_handler, information_pages, page, template_engine
 from bot.web.protection import (
@@ -33,12 +33,13 @@ from bot.web.protection import (
     address_limit,
     asked_by_another_site,
     from_our_page,
+    headers_setter,
     limits_swept,
     sender_limit,
-    set_headers,
 )
-from bot.web.session import Session, Sessions, new_session
 from bot.web.texts import Texts, load_texts, texts_for_the_script, texts_in
+from bot.web.visit import Visit, Visits, new_visit
+from bot.web.waiting import Readiness, Turns
 
 TURN_PATH = "/turn"
 JSON_BYTES = 256 * 1024
@@ -75,21 +76,22 @@ def create_app(
 
     `session_secret` is 32 bytes. `municipalities` maps id to name, for `?kommun=` and the header. `nlu_ready`
     says whether free text is understood yet. `turns_a_minute` is for one sender, `requests_a_minute` for one
-    network address. `respond` and `nlu_ready` are called in worker threads.
+    network address. `respond` is called in threads of the application's own, `nlu_ready` in a worker thread.
     """
-    sessions = Sessions(session_secret, secure=secure_cookies)
+    visits = Visits(session_secret, secure=secure_cookies)
     texts = load_texts()
-    by_address = address_limit(requests_a_minute)
+    turns, readiness = Turns(respond), Readiness(nlu_ready)
+    limits = [address_limit(requests_a_minute)]
     return Litestar(
         route_handlers=[
-            *_chat(respond, sessions, texts, municipalities, nlu_ready, [by_address], turns_a_minute),
-            *_service(sessions, nlu_ready),
-            *information_pages(sessions, texts),
-            create_static_files_router(STATIC_PATH, [STATIC_DIRECTORY]),
+            *_chat(turns, visits, texts, municipalities, readiness, limits, turns_a_minute),
+            *_service(visits, readiness, limits),
+            *information_pages(visits, texts, limits),
+            create_static_files_router(STATIC_PATH, [STATIC_DIRECTORY], middleware=limits),
         ],
-        before_send=[set_headers],
-        exception_handlers={Exception: error_handler(sessions, texts, TURN_PATH)},
-        lifespan=[limits_swept],
+        before_send=[headers_setter(https_only=secure_cookies)],
+        exception_handlers={Exception: error_handler(visits, texts, TURN_PATH)},
+        lifespan=[limits_swept, turns.running],
         stores={LIMITS_STORE: MemoryStore()},
         template_config=TemplateConfig(instance=template_engine()),
         request_max_body_size=JSON_BYTES,
@@ -100,23 +102,19 @@ def create_app(
 
 
 def _chat(
-    respond: Respond,
-    sessions: Sessions,
+    turns: Turns,
+    visits: Visits,
     texts: Mapping[str, Texts],
     municipalities: Mapping[str, str],
-    nlu_ready: Callable[[], bool],
+    readiness: Readiness,
     limits: list[Any],
     turns_a_minute: int,
 ) -> list[HTTPRouteHandler]:
-    """The three routes of the conversation: the page, the page after a posted form, and the script's turns.
+    """The three routes of the conversation: the page, the page after a posted form, and the script's turns."""
+    turn_limits = [*limits, sender_limit(visits, turns_a_minute)]
 
-    They call `respond` in a worker thread themselves: Litestar 2 wraps a `sync_to_thread` handler twice when
-    its path has a second handler.
-    """
-    turn_limits = [*limits, sender_limit(sessions, turns_a_minute)]
-
-    async def chat_page(session: Session, turn: Turn) -> Template:
-        response = await sync_to_thread(respond, turn)
+    async def chat_page(visit: Visit, turn: Turn) -> Template:
+        response = await turns.respond(turn)
         language, t = texts_in(texts, response.language)
         context = {
             "t": t,
@@ -124,33 +122,32 @@ def _chat(
             "reply_language": response.language,
             "response": response,
             "wrote": turn.text,
-            "municipality": municipalities.get(response.municipality or session.municipality or ""),
-            "free_text": await sync_to_thread(nlu_ready),
+            "municipality": municipalities.get(response.municipality or visit.municipality or ""),
+            "free_text": await readiness.now(),
             "message_id": secrets.token_hex(16),
-            "form_key": sessions.form_key(session),
+            "form_key": visits.form_key(visit),
             "script_texts": json.dumps(texts_for_the_script(texts), ensure_ascii=False),
         }
-        seen = replace(session, language=response.language)
-        return page("chat.html", context, cookies=[sessions.cookie(seen)])
+        return page("chat.html", context, cookies=[visits.cookie(_after(visit, turn, response))])
 
     @get("/", middleware=limits)
     async def open_chat(request: HttpRequest) -> Template:
         named = request.query_params.get("kommun")
         municipality = named if named in municipalities else None
-        session = sessions.read(request.cookies)
-        if session is None and asked_by_another_site(request) and "vidare" not in request.query_params:
+        visit = visits.read(request.cookies)
+        if visit is None and asked_by_another_site(request) and "vidare" not in request.query_params:
             return _onward(municipality, texts)
-        session = session or new_session()
-        if municipality:
-            session = replace(session, municipality=municipality)
+        visit = visit or new_visit()
+        if municipality and municipality != visit.municipality:
+            visit = replace(visit, municipality=municipality, handed_over=False)
         turn = Turn(
             channel="web",
-            sender=session.sender,
+            sender=visit.sender,
             message_id=f"start-{secrets.token_hex(16)}",
-            municipality=municipality,
+            municipality=visit.to_hand_over,
             start=True,
         )
-        return await chat_page(session, turn)
+        return await chat_page(visit, turn)
 
     @post(
         "/",
@@ -160,43 +157,44 @@ def _chat(
         request_max_body_size=FORM_BYTES,
     )
     async def posted_form(request: HttpRequest, body: RawBody) -> Template:
-        session = sessions.read(request.cookies)
+        visit = visits.read(request.cookies)
         data = _form(body)
-        if session is None or not sessions.fits(data.pop("form_key", ""), session):
+        if visit is None or not visits.fits(data.pop("form_key", ""), visit):
             raise PermissionDeniedException
         if data.get("choice"):
             data.pop("text", None)
-        return await chat_page(session, _turn(session, _message(data)))
+        return await chat_page(visit, _turn(visit, _message(data)))
 
     @post(TURN_PATH, status_code=200, guards=[from_our_page], middleware=turn_limits)
     async def take_turn(request: HttpRequest, body: RawBody) -> HttpResponse[dict[str, Any]]:
         if request.content_type[0] != "application/json":
             raise HTTPException(status_code=415)
-        session = sessions.read(request.cookies)
-        if session is None:
+        visit = visits.read(request.cookies)
+        if visit is None:
             raise PermissionDeniedException
-        response = await sync_to_thread(respond, _turn(session, _message(_json_object(body))))
-        changed = response.language != session.language
-        cookies = [sessions.cookie(replace(session, language=response.language))] if changed else []
+        turn = _turn(visit, _message(_json_object(body)))
+        response = await turns.respond(turn)
+        after = _after(visit, turn, response)
+        cookies = [visits.cookie(after)] if after != visit else []
         wire = to_wire(response) | {"municipality": municipalities.get(response.municipality or "")}
         return HttpResponse(wire, cookies=cookies)
 
     return [open_chat, posted_form, take_turn]
 
 
-def _service(sessions: Sessions, nlu_ready: Callable[[], bool]) -> list[HTTPRouteHandler]:
+def _service(visits: Visits, readiness: Readiness, limits: list[Any]) -> list[HTTPRouteHandler]:
     """The small routes beside the conversation."""
 
-    @get("/lamna", sync_to_thread=False)
+    @get("/lamna", middleware=limits, sync_to_thread=False)
     def leave(request: HttpRequest) -> Redirect:
         """Away at once; the browser forgets the conversation, unless another site asked for it."""
-        cookies = [] if asked_by_another_site(request) else [sessions.removal()]
+        cookies = [] if asked_by_another_site(request) else [visits.removal()]
         return Redirect(AWAY, status_code=303, cookies=cookies)
 
-    @get("/ready", sync_to_thread=True)
-    def ready() -> dict[str, bool]:
+    @get("/ready", middleware=limits)
+    async def ready() -> dict[str, bool]:
         """Whether free text is understood yet; the page asks until it is."""
-        return {"free_text": nlu_ready()}
+        return {"free_text": await readiness.now()}
 
     @get("/healthz", status_code=204, sync_to_thread=False)
     def health() -> None:
@@ -212,7 +210,7 @@ def to_wire(response: Response) -> dict[str, Any]:
             {
                 "text": reply.text,
                 "parts": [asdict(part) for part in split(reply.text)],
-                "choices": [asdict(choice) for choice in reply.choices],
+                "choices": [asdict(choice) | {"weight": weight(choice.id)} for choice in reply.choices],
                 "sources": [asdict(source) for source in reply.sources],
                 "source_word": reply.source_word,
                 "progress": reply.progress,
@@ -234,14 +232,21 @@ def _onward(municipality: str | None, texts: Mapping[str, Texts]) -> Template:
     return page("onward.html", {"t": t, "language": language, "address": address})
 
 
-def _turn(session: Session, message: Message) -> Turn:
+def _turn(visit: Visit, message: Message) -> Turn:
     return Turn(
         channel="web",
-        sender=session.sender,
+        sender=visit.sender,
         message_id=message.message_id,
         text=message.text,
         choice=message.choice,
+        municipality=visit.to_hand_over,
     )
+
+
+def _after(visit: Visit, turn: Turn, response: Response) -> Visit:
+    """The visit when `turn` has been answered. A page that was only opened has handed nothing over."""
+    told = turn.municipality is not None and not turn.start
+    return replace(visit, language=response.language, handed_over=visit.handed_over or told)
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -18,10 +18,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 
+from bot.web.buttons import weight
 from bot.web.links import split
 from bot.web.protection import STATIC_PATH
-from bot.web.session import Sessions
 from bot.web.texts import Texts, texts_in
+from bot.web.visit import Visits
 
 STATIC_DIRECTORY = Path(__file__).parent / "static"
 TEMPLATE_DIRECTORY = Path(__file__).parent / "templates"
@@ -43,7 +44,9 @@ def template_engine() -> JinjaTemplateEngine:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(asset=lambda name: f"{STATIC_PATH}/{name}?v={hashes[name]}", away=AWAY, split=split)
+    environment.globals.update(
+        asset=lambda name: f"{STATIC_PATH}/{name}?v={hashes[name]}", away=AWAY, split=split, weight=weight
+    )
     return JinjaTemplateEngine.from_environment(environment)
 
 
@@ -52,27 +55,27 @@ def page(name: str, context: Mapping[str, Any], *, status_code: int = 200, **oth
     return Template(name, context=dict(context), media_type="text/html", status_code=status_code, **others)
 
 
-def information_pages(sessions: Sessions, texts: Mapping[str, Texts]) -> list[HTTPRouteHandler]:
+def information_pages(visits: Visits, texts: Mapping[str, Texts], limits: list[Any]) -> list[HTTPRouteHandler]:
     """The routes `/om` and `/tillganglighet`; `?lang=` chooses the language, else the conversation's."""
 
     def show(request: Request[Any, Any, Any], key: str, path: str) -> Template:
-        session = sessions.read(request.cookies)
-        wanted = request.query_params.get("lang") or (session.language if session else None)
+        visit = visits.read(request.cookies)
+        wanted = request.query_params.get("lang") or (visit.language if visit else None)
         language, t = texts_in(texts, wanted)
         return page("information.html", {"t": t, "language": language, "key": key, "path": path})
 
-    @get("/om", sync_to_thread=False)
+    @get("/om", middleware=limits, sync_to_thread=False)
     def about(request: Request[Any, Any, Any]) -> Template:
         return show(request, "about", "/om")
 
-    @get("/tillganglighet", sync_to_thread=False)
+    @get("/tillganglighet", middleware=limits, sync_to_thread=False)
     def accessibility(request: Request[Any, Any, Any]) -> Template:
         return show(request, "accessibility", "/tillganglighet")
 
     return [about, accessibility]
 
 
-def error_handler(sessions: Sessions, texts: Mapping[str, Texts], json_path: str) -> ErrorHandler:
+def error_handler(visits: Visits, texts: Mapping[str, Texts], json_path: str) -> ErrorHandler:
     """Any exception as a clear sentence in the resident's language: JSON on `json_path`, else a page.
 
     What went wrong inside is logged by the name of its kind and its place, never with its message.
@@ -83,8 +86,8 @@ def error_handler(sessions: Sessions, texts: Mapping[str, Texts], json_path: str
         headers = _retry_after(error)
         if status >= 500:
             _log.error("web.request_failed", kind=type(error).__name__, place=_place(error))
-        session = sessions.read(request.cookies)
-        language, t = texts_in(texts, session.language if session else None)
+        visit = visits.read(request.cookies)
+        language, t = texts_in(texts, visit.language if visit else None)
         sentences = t["errors"]
         sentence = sentences.get(str(status), sentences["500" if status >= 500 else "400"])
         if request.url.path == json_path:
@@ -97,8 +100,8 @@ def error_handler(sessions: Sessions, texts: Mapping[str, Texts], json_path: str
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
-    limits = error.headers if isinstance(error, HTTPException) and error.headers else {}
-    wait = limits.get("RateLimit-Reset")
+    said = error.headers if isinstance(error, HTTPException) and error.headers else {}
+    wait = said.get("Retry-After", said.get("RateLimit-Reset"))
     return {} if wait is None else {"Retry-After": str(max(1, int(wait)))}
 
 

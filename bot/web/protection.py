@@ -2,7 +2,7 @@
 limits.
 
 Litestar's own rate limiter does the counting. There is no second cookie: a post must come from our own
-page, shown by Sec-Fetch-Site or Origin, and the session cookie is SameSite=Strict.
+page, shown by Sec-Fetch-Site or Origin, and the visit cookie is SameSite=Strict.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.rate_limit import RateLimitConfig, get_remote_address
 from litestar.stores.memory import MemoryStore
-from litestar.types import Message, Scope
+from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-from bot.web.session import Sessions
+from bot.web.visit import Visits
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -41,16 +41,23 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
 }
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+"""A year; sent only where the cookie is kept to HTTPS too."""
 
 
-async def set_headers(message: Message, scope: Scope) -> None:
+def headers_setter(*, https_only: bool) -> BeforeMessageSendHookHandler:
     """Litestar's `before_send` hook: security headers and caching rule on every response, errors too."""
-    if message["type"] != "http.response.start":
-        return
-    headers = MutableScopeHeaders.from_message(message)
-    for name, value in SECURITY_HEADERS.items():
-        headers[name] = value
-    headers["Cache-Control"] = _caching(scope, message["status"])
+    always = SECURITY_HEADERS | (HTTPS_ONLY if https_only else {})
+
+    async def set_headers(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in always.items():
+            headers[name] = value
+        headers["Cache-Control"] = _caching(scope, message["status"])
+
+    return set_headers
 
 
 def _caching(scope: Scope, status: int) -> str:
@@ -81,18 +88,18 @@ def asked_by_another_site(connection: Connection) -> bool:
     return connection.headers.get("sec-fetch-site") == "cross-site"
 
 
-def sender_limit(sessions: Sessions, turns_a_minute: int) -> DefineMiddleware:
+def sender_limit(visits: Visits, turns_a_minute: int) -> DefineMiddleware:
     """At most so many messages a minute from one sender."""
 
     def sender(request: Request[Any, Any, Any]) -> str:
-        session = sessions.read(request.cookies)
-        return f"sender {session.sender}" if session else f"unknown {get_remote_address(request)}"
+        visit = visits.read(request.cookies)
+        return f"sender {visit.sender}" if visit else f"unknown {get_remote_address(request)}"
 
     return _limit(turns_a_minute, sender)
 
 
 def address_limit(requests_a_minute: int) -> DefineMiddleware:
-    """At most so many page loads and messages a minute from one network address; residents may share one."""
+    """At most so many requests of any kind a minute from one network address; residents may share one."""
     return _limit(requests_a_minute, lambda request: f"address {get_remote_address(request)}")
 
 

@@ -85,9 +85,9 @@ def test_a_late_tap_on_skip_erases_nothing(say: Say, database: Database) -> None
     assert telephone.draft is not None
     assert telephone.draft.slot == "telefon"
     optional = say("070-174 06 33")
-    skip = _id(optional, "Hoppa över")
+    old_button = _id(optional, "Hoppa över")
     say("efter klockan sexton")
-    response = say(choice=skip)
+    response = say(choice=old_button)
     assert _answers(database)["basta_tid"] == "efter klockan sexton"
     assert "Inget har ändrats" in _text(response)
 

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fake_telegram import TOKEN, FakeTelegram, message
@@ -16,7 +18,7 @@ from telegram.constants import MessageLimit
 from bot.channels import telegram
 from bot.channels.telegram import cut, keyboard, messages
 from bot.dialogue import Dialogue
-from bot.turn import Choice, Reply, Response
+from bot.turn import Choice, Reply, Response, Turn
 from storage import deliveries, submissions
 from storage.database import Database
 
@@ -24,15 +26,14 @@ CHAT = 7001
 
 
 @contextmanager
-def _running(fake: FakeTelegram, dialogue: Dialogue) -> Iterator[None]:
+def _running(fake: FakeTelegram, dialogue: Dialogue, **given: Any) -> Iterator[None]:
     """The channel, running in a thread of its own until the block ends."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
 
     def run() -> None:
-        work = telegram.run(
-            stop, token=TOKEN, base_url=fake.base_url, respond=dialogue.respond, database=dialogue.database
-        )
+        values = {"respond": dialogue.respond, "database": dialogue.database, **given}
+        work = telegram.run(stop, token=TOKEN, base_url=fake.base_url, **values)
         loop.run_until_complete(work)
 
     thread = threading.Thread(target=run)
@@ -168,6 +169,59 @@ def test_a_blocked_bot_gives_up_quietly(fake: FakeTelegram, dialogue_alone: Dial
         fake.say(CHAT + 1, "/hjalp")
         fake.wait_for(CHAT + 1, "Så här kan du göra")
     assert deliveries.waiting(database, "telegram") == []
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_refused_token_is_tried_again(fake: FakeTelegram, dialogue_alone: Dialogue, status: int) -> None:
+    for method in ("getMe", "getUpdates"):
+        fake.fail(method, status)
+    fake.say(CHAT, "/hjalp")
+    with _running(fake, dialogue_alone, longest_wait=0.1):
+        fake.wait_for(CHAT, "Så här kan du göra")
+
+
+def test_a_turn_that_fails_is_owned_up_to_and_the_next_is_answered(
+    fake: FakeTelegram, dialogue_alone: Dialogue, database: Database
+) -> None:
+    def respond(turn: Turn) -> Response:
+        if turn.text == "fel":
+            raise ZeroDivisionError
+        return dialogue_alone.respond(turn)
+
+    fake.say(CHAT, "fel")
+    fake.say(CHAT, "/hjalp")
+    with _running(fake, dialogue_alone, respond=respond, sorry="Det gick inte."):
+        fake.wait_for(CHAT, "Så här kan du göra")
+    assert fake.texts(CHAT).count("Det gick inte.") == 1
+    assert deliveries.waiting(database, "telegram") == []
+
+
+def test_a_stored_message_of_another_version_is_dismissed(
+    fake: FakeTelegram, dialogue_alone: Dialogue, database: Database
+) -> None:
+    for number, payload in enumerate(({"chat": str(CHAT), "unknown": 1}, {"text": 1, "mood": 2})):
+        deliveries.receive(database, "telegram", f"{number}", payload, datetime.now(UTC), sender=str(CHAT))
+    with _running(fake, dialogue_alone):
+        fake.wait_for(CHAT, telegram.SORRY)
+        _until(lambda: deliveries.waiting(database, "telegram") == [])
+
+
+@pytest.mark.parametrize(("hours", "left"), [(1, 1), (25, 0)])
+def test_a_reply_is_given_up_by_its_age(
+    fake: FakeTelegram, dialogue_alone: Dialogue, database: Database, hours: int, left: int
+) -> None:
+    now = datetime.now(UTC)
+    reply = Response((Reply("hej"),), "sv").to_json()["replies"][0]
+    old = now - timedelta(hours=hours)
+    deliveries.send_later(database, "telegram", [deliveries.Outgoing(str(CHAT), reply)], old)
+    (row,) = deliveries.due(database, "telegram", now)
+    for _ in range(60):
+        deliveries.postpone(database, row.id, now)
+    fake.fail("sendMessage", 500)
+    with _running(fake, dialogue_alone):
+        _until(lambda: "sendMessage" in fake.calls)
+        time.sleep(0.5)
+    assert len(deliveries.due(database, "telegram", now + timedelta(hours=1))) == left
 
 
 def test_the_token_is_in_no_log(

@@ -1,27 +1,33 @@
 """The web chat over HTTP: cookie, headers, forged and broken requests, the form without script, limits and texts."""
 
+import asyncio
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
 from html import unescape
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from litestar import Litestar
+from litestar.exceptions import TooManyRequestsException
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
 from bot.channels.web import FORM_BYTES, JSON_BYTES, create_app
 from bot.turn import Choice, Receipt, Reply, Response, SourceLine, Turn
+from bot.web.buttons import weight
 from bot.web.links import split
 from bot.web.pages import AWAY
-from bot.web.protection import SECURITY_HEADERS
-from bot.web.session import Sessions, new_session
+from bot.web.protection import HTTPS_ONLY, SECURITY_HEADERS
 from bot.web.texts import load_texts
+from bot.web.visit import Visit, Visits, new_visit
+from bot.web.waiting import MOST_WAITING, READINESS_SECONDS, Turns
 
 SECRET = b"k" * 32
 MUNICIPALITIES = {"vingaker": "Vingåkers kommun", "sala": "Sala kommun"}
@@ -114,7 +120,7 @@ def test_page_has_no_inline_script_or_style_and_nothing_from_elsewhere(client: T
 
 
 @pytest.mark.parametrize(("secure", "name"), [(False, "kontakt"), (True, "__Host-kontakt")])
-def test_one_session_cookie_and_no_other(echo: Echo, secure: bool, name: str) -> None:
+def test_one_cookie_and_no_other(echo: Echo, secure: bool, name: str) -> None:
     scheme = "https" if secure else "http"
     with TestClient(application(echo, secure_cookies=secure), base_url=f"{scheme}://testserver.local") as client:
         cookies = client.get("/").headers.get_list("set-cookie")
@@ -148,8 +154,8 @@ def test_a_cookie_that_is_not_ours_begins_a_new_conversation(echo: Echo, value: 
 
 
 def test_a_form_key_is_not_a_cookie() -> None:
-    sessions = Sessions(SECRET, secure=False)
-    assert sessions.read({"kontakt": sessions.form_key(new_session())}) is None
+    visits = Visits(SECRET, secure=False)
+    assert visits.read({"kontakt": visits.form_key(new_visit())}) is None
 
 
 @pytest.mark.parametrize(
@@ -176,7 +182,29 @@ def test_municipality_from_the_link(
 def test_municipality_stays_in_the_header(client: TestClient[Litestar], echo: Echo) -> None:
     client.get("/?kommun=vingaker")
     assert '<p id="municipality" class="municipality">Vingåkers kommun</p>' in client.get("/").text
-    assert echo.turns[1].municipality is None
+
+
+def test_the_links_municipality_goes_with_the_first_real_turn_only(client: TestClient[Litestar], echo: Echo) -> None:
+    client.get("/?kommun=vingaker")
+    client.get("/")
+    turn(client, text="hej")
+    turn(client, "message-2", text="hej igen")
+    client.get("/?kommun=vingaker")
+    client.get("/?kommun=sala")
+    client.post("/", data={**hidden(client.get("/").text), "text": "hej"})
+    turn(client, "message-3", text="hej")
+    told = [(turn.start, turn.municipality) for turn in echo.turns]
+    assert told == [
+        (True, "vingaker"),
+        (True, "vingaker"),
+        (False, "vingaker"),
+        (False, None),
+        (True, None),
+        (True, "sala"),
+        (True, "sala"),
+        (False, "sala"),
+        (False, None),
+    ]
 
 
 def test_a_link_on_another_site_keeps_the_old_conversation(client: TestClient[Litestar], echo: Echo) -> None:
@@ -187,6 +215,29 @@ def test_a_link_on_another_site_keeps_the_old_conversation(client: TestClient[Li
     client.get(onward, headers={"Sec-Fetch-Site": "same-origin"})
     assert echo.turns[0].municipality == "sala"
     assert client.get(onward, headers={"Sec-Fetch-Site": "cross-site"}).text.count("1: start") == 0
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"sender": "x"},
+        {"sender": "x", "language": "sv", "municipality": None, "handed_over": False, "colour": "green"},
+        ["sender"],
+        None,
+        "x",
+    ],
+)
+def test_a_cookie_of_another_version_is_no_visit(echo: Echo, kept: Any) -> None:
+    visits = Visits(SECRET, secure=False)
+    assert visits.read({"kontakt": visits.seal(json.dumps(asdict(Visit("x"))).encode())}) == Visit("x")
+    sealed = visits.seal(json.dumps(kept).encode())
+    assert visits.read({"kontakt": sealed}) is None
+    with browser_of(application(echo)) as client:
+        cookie = {"Cookie": f"kontakt={sealed}"}
+        assert client.get("/", headers=cookie).status_code == 200
+        client.cookies.clear()
+        body = {"message_id": "message-1", "text": "a"}
+        assert client.post("/turn", json=body, headers=cookie).status_code == 403
 
 
 # --- headers --------------------------------------------------------------------------------------------------
@@ -207,6 +258,14 @@ def test_security_headers_on_every_route(client: TestClient[Litestar], method: s
     expected = "no-cache" if path.startswith("/static/") else "no-store"
     assert answer.headers.get_list("cache-control") == [expected]
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("secure", "sent"), [(True, ["max-age=31536000"]), (False, [])])
+def test_browsers_are_kept_to_https_where_the_cookie_is(echo: Echo, secure: bool, sent: list[str]) -> None:
+    with TestClient(application(echo, secure_cookies=secure)) as client:
+        for path in ("/", "/om", "/static/chat.css", "/finns-inte"):
+            assert client.get(path).headers.get_list("strict-transport-security") == sent
+    assert list(HTTPS_ONLY) == ["Strict-Transport-Security"]
 
 
 def test_content_security_policy_allows_our_own_files_only() -> None:
@@ -243,7 +302,7 @@ def test_a_turn_gives_replies_as_json(client: TestClient[Litestar], echo: Echo) 
                     {"text": "2: Vad är en kontaktgrupp? Ring ", "href": None},
                     {"text": "112", "href": "tel:112"},
                 ],
-                "choices": [{"id": "q:1", "label": "Vad kostar det?"}],
+                "choices": [{"id": "q:1", "label": "Vad kostar det?", "weight": "answer"}],
                 "sources": [
                     {
                         "brochure": "kontaktgrupp",
@@ -395,7 +454,7 @@ def test_a_form_that_is_not_from_our_page_is_refused(
     client: TestClient[Litestar], echo: Echo, headers: dict[str, str], key: str
 ) -> None:
     fields = hidden(client.get("/").text)
-    form_key = Sessions(SECRET, secure=False).form_key(new_session()) if key == "another" else key
+    form_key = Visits(SECRET, secure=False).form_key(new_visit()) if key == "another" else key
     answer = client.post("/", data={**fields, "form_key": form_key, "text": "a"}, headers=headers)
     assert answer.status_code == 403 and "Ladda om sidan" in answer.text
     assert len(echo.turns) == 1
@@ -509,6 +568,114 @@ def test_too_many_requests_from_one_address(echo: Echo) -> None:
         assert client.get("/healthz").status_code == 204
 
 
+@pytest.mark.parametrize("path", ["/", "/ready", "/om", "/tillganglighet", "/lamna", "/static/chat.css"])
+def test_every_route_counts_requests_from_an_address(echo: Echo, path: str) -> None:
+    with TestClient(application(echo, requests_a_minute=2)) as client:
+        client.get("/om")
+        answers = [client.get(path, follow_redirects=False) for _ in range(2)]
+        assert answers[0].status_code in (200, 303) and answers[1].status_code == 429
+        assert 1 <= int(answers[1].headers["Retry-After"]) <= 60
+
+
+def test_readiness_is_looked_at_once_a_second(echo: Echo) -> None:
+    looks: list[float] = []
+
+    def look() -> bool:
+        looks.append(time.monotonic())
+        return True
+
+    with TestClient(application(echo, nlu_ready=look)) as client:
+        started = time.monotonic()
+        assert all(client.get("/ready").json() == {"free_text": True} for _ in range(20))
+        assert len(looks) <= 1 + (time.monotonic() - started) / READINESS_SECONDS
+        client.get("/")
+        time.sleep(READINESS_SECONDS)
+        client.get("/ready")
+        assert looks[-1] - looks[0] >= READINESS_SECONDS
+
+
+@dataclass
+class Slow(Echo):
+    """A dialogue that answers nothing of one sender until it is let go."""
+
+    stuck: str = ""
+    go: threading.Event = field(default_factory=threading.Event)
+    begun: threading.Event = field(default_factory=threading.Event)
+    threads: set[str] = field(default_factory=set)
+
+    def respond(self, turn: Turn) -> Response:
+        self.threads.add(threading.current_thread().name)
+        if turn.sender == self.stuck:
+            self.begun.set()
+            self.go.wait(20)
+        return super().respond(turn)
+
+
+def test_one_sender_whose_turns_take_long_keeps_nobody_else_waiting() -> None:
+    slow = Slow()
+    turns = Turns(slow.respond)
+
+    def said(sender: str, number: int) -> Turn:
+        return Turn(channel="web", sender=sender, message_id=f"message-{sender}-{number}", text=str(number))
+
+    async def talk() -> None:
+        slow.stuck = "a"
+        async with turns.running(application(slow)):
+            waiting = [asyncio.create_task(turns.respond(said("a", number))) for number in range(1 + MOST_WAITING)]
+            while not slow.begun.is_set():
+                await asyncio.sleep(0.01)
+            for number in range(50):
+                with pytest.raises(TooManyRequestsException) as refused:
+                    await turns.respond(said("a", 100 + number))
+                assert refused.value.headers == {"Retry-After": "2"}
+            others = [turns.respond(said(f"b{number}", 1)) for number in range(60)]
+            assert len(await asyncio.wait_for(asyncio.gather(*others), 10)) == 60
+            assert turns.senders == 1
+            assert not any(task.done() for task in waiting)
+            slow.go.set()
+            await asyncio.gather(*waiting)
+            assert turns.senders == 0
+
+    asyncio.run(talk())
+    assert [turn.text for turn in slow.turns if turn.sender == "a"] == ["0", "1", "2"]
+    assert all(name.startswith("web chat") for name in slow.threads)
+
+
+def test_a_turn_too_many_at_once_gets_a_sentence_and_a_time() -> None:
+    slow = Slow()
+    with browser_of(application(slow)) as client, ThreadPoolExecutor() as sending:
+        client.get("/")
+        slow.stuck = slow.turns[0].sender
+        answers = [sending.submit(turn, client, f"message-{number}", text="hej") for number in range(4)]
+        refused = next(as_completed(answers)).result()
+        slow.go.set()
+        statuses = sorted(answer.result().status_code for answer in answers)
+    assert statuses == [200, 200, 200, 429]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+    assert refused.json()["error"].startswith(load_texts()["sv"]["errors"]["429"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("a:TOKEN:days:fri", "answer"),
+        ("c:human", "answer"),
+        ("f:ansokan", "answer"),
+        ("d", "answer"),
+        ("", "answer"),
+        ("d:TOKEN:submit", "primary"),
+        ("d:TOKEN:skip:days", "secondary"),
+        ("d:TOKEN:why:days", "secondary"),
+        ("d:TOKEN:change", "secondary"),
+        ("d:TOKEN:cancel:yes", "secondary"),
+        ("d:TOKEN:submitted", "secondary"),
+        ("d:TOKEN:change:days", "answer"),
+    ],
+)
+def test_how_much_a_button_stands_out(choice: str, expected: str) -> None:
+    assert weight(choice) == expected
+
+
 def test_a_failure_inside_gives_a_sentence_and_logs_no_text(client: TestClient[Litestar]) -> None:
     fields = hidden(client.get("/").text)
     with capture_logs() as logs:
@@ -526,6 +693,7 @@ def test_the_page_says_when_free_text_does_not_work_yet(echo: Echo) -> None:
         assert client.get("/ready").json() == {"free_text": False}
         assert "Knapparna fungerar redan" in re.sub(r'data-texts="[^"]*"', "", client.get("/").text)
         ready["now"] = True
+        time.sleep(READINESS_SECONDS)
         assert client.get("/ready").json() == {"free_text": True}
         assert "Knapparna fungerar redan" not in re.sub(r'data-texts="[^"]*"', "", client.get("/").text)
 

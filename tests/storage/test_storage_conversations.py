@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from storage import audit, conversations, deliveries, submissions
 from storage.conversations import Conversation, ConversationChangedError, Draft
-from storage.database import Database
+from storage.database import Database, DatabaseError
 from storage.deliveries import Outgoing
 from storage.submissions import NewSubmission
 from storage.tables import Base, StoredResponseRow
@@ -251,15 +251,33 @@ def test_only_the_latest_responses_are_kept_but_every_message_is_known(database:
         assert session.scalar(select(func.count()).select_from(StoredResponseRow)) == 21
 
 
-def test_when_a_draft_ends_the_responses_that_quote_it_go(database: Database) -> None:
+@pytest.mark.parametrize("after", [None, replace(DRAFT, token="BBBBBBBBBB")], ids=["gone", "replaced"])
+@pytest.mark.parametrize("submitted", [True, False])
+def test_when_a_draft_ends_only_a_receipt_is_kept(submitted: bool, after: Draft | None, database: Database) -> None:
     now = save(database, Conversation("web", "a"), "1", draft=DRAFT)
     now = save(database, now, "2", draft=replace(DRAFT, asking=None))
-    save(database, now, "3", draft=None)
-    assert [conversations.handled(database, "web", "a", message) for message in "123"] == [
-        {},
-        {},
-        {"to": "3"},
-    ]
+    now = conversations.save(
+        database,
+        now,
+        replace(now, draft=after),
+        message_id="3",
+        response={"to": "3"},
+        at=NOON,
+        submission=submission_of(DRAFT) if submitted else None,
+    )
+    kept = [conversations.handled(database, "web", "a", message) for message in "123"]
+    assert kept == [{}, {}, {"to": "3"} if submitted else {}]
+    save(database, now, "4")
+    assert conversations.handled(database, "web", "a", "4") == {"to": "4"}
+
+
+def test_what_is_wrong_with_the_rows_is_not_taken_for_a_race(database: Database) -> None:
+    before = Conversation("web", "a")
+    wrong = replace(submission_of(DRAFT), language=None)  # type: ignore[arg-type]
+    with pytest.raises(DatabaseError, match="cannot be saved") as caught:
+        conversations.save(database, before, before, message_id="1", response={}, at=NOON, submission=wrong)
+    assert "\n" not in str(caught.value)
+    assert conversations.handled(database, "web", "a", "1") is None
 
 
 def test_forgetting_leaves_only_what_was_submitted(database: Database) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from storage import conversations, deliveries
 from storage.conversations import Conversation
 from storage.database import Database
 from storage.deliveries import Outgoing
-from storage.tables import InboxRow
+from storage.tables import InboxRow, OutboxRow
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -108,3 +109,54 @@ def test_a_row_number_is_never_used_again(database: Database) -> None:
     deliveries.send_later(database, "telegram", [Outgoing("77", {"n": 2})], NOON)
     deliveries.delivered(database, first.id)
     assert due(database) == [("77", 2, 0)]
+
+
+@pytest.mark.parametrize("sealed", [None, b"", b"damaged", "moved"])
+def test_a_message_that_does_not_open_stops_no_other(sealed: bytes | str | None, database: Database) -> None:
+    for message in ("1", "2"):
+        receive(database, message)
+    value = database.keyring.seal_json({}, "inbox:payload") if sealed == "moved" else sealed
+    with database.transaction() as session:
+        session.execute(update(InboxRow).where(InboxRow.id == 1).values(payload_sealed=value))
+    with capture_logs() as logged:
+        assert waiting(database) == ["2"]
+        assert waiting(database) == ["2"]
+    assert [(one["event"], one["row"]) for one in logged] == [("inbox.unreadable", 1)]
+
+
+def test_a_reply_that_does_not_open_stops_no_other(database: Database) -> None:
+    deliveries.send_later(database, "telegram", [Outgoing("77", {"n": 1}), Outgoing("77", {"n": 2})], NOON)
+    with database.transaction() as session:
+        session.execute(update(OutboxRow).where(OutboxRow.id == 1).values(content_sealed=b"damaged"))
+    with capture_logs() as logged:
+        assert due(database) == [("77", 2, 0)]
+        assert due(database) == [("77", 2, 0)]
+    assert [(one["event"], one["row"]) for one in logged] == [("outbox.unreadable", 1)]
+
+
+def test_nobody_fills_the_lists_alone(database: Database) -> None:
+    for number in range(20):
+        receive(database, f"a{number}")
+    receive(database, "b", sender="88")
+    deliveries.send_later(database, "telegram", [Outgoing("77", {"n": n}) for n in range(20)], NOON)
+    deliveries.send_later(database, "telegram", [Outgoing("88", {"n": 0})], NOON)
+    incoming = deliveries.waiting(database, "telegram", limit=10, per_sender=3)
+    assert [one.message_id for one in incoming] == ["a0", "a1", "a2", "b"]
+    replies = deliveries.due(database, "telegram", NOON, limit=10, per_recipient=3)
+    assert [(one.recipient, one.payload["n"]) for one in replies] == [("77", 0), ("77", 1), ("77", 2), ("88", 0)]
+
+
+def test_a_reply_knows_its_age_and_a_wait_asked_for_is_no_attempt(database: Database) -> None:
+    deliveries.send_later(database, "telegram", [Outgoing("77", {"n": 1})], NOON)
+    for number, failed in enumerate((False, True, False)):
+        (row,) = deliveries.due(database, "telegram", NOON + number * MINUTE)
+        deliveries.postpone(database, row.id, NOON + (number + 1) * MINUTE, failed=failed)
+    (row,) = deliveries.due(database, "telegram", NOON + 3 * MINUTE)
+    assert (row.attempts, row.queued_at) == (1, NOON)
+
+
+def test_a_dismissed_message_may_be_answered_once(database: Database) -> None:
+    receive(database, "1")
+    for _ in range(2):
+        deliveries.dismiss(database, "telegram", "1", NOON, sender="77", outbox=[Outgoing("77", {"n": 1})])
+    assert due(database) == [("77", 1, 0)]

@@ -33,6 +33,11 @@ function link(part) {
   return anchor;
 }
 
+function button(choice) {
+  const look = choice.weight === "answer" ? {} : { class: choice.weight };
+  return element("button", { ...look, type: "submit", form: "message", name: "choice", value: choice.id }, choice.label);
+}
+
 function replyNodes(reply, response) {
   const isReceipt = response.submission && reply.text.includes(response.submission.reference);
   const urgent = reply.tone === "urgent";
@@ -57,9 +62,10 @@ function replyNodes(reply, response) {
     node.append(element("ul", { class: "sources" }, ...lines));
   }
   if (!reply.choices.length) return [node];
-  const buttons = reply.choices.map((choice) =>
-    element("button", { type: "submit", form: "message", name: "choice", value: choice.id }, choice.label),
-  );
+  const those = (secondary) => reply.choices.filter((choice) => (choice.weight === "secondary") === secondary).map(button);
+  const buttons = those(false);
+  const ways = those(true);
+  if (ways.length) buttons.push(element("div", { class: "ways" }, ...ways));
   const group = { class: "choices", role: "group", "aria-label": t.choices, tabindex: "-1" };
   return [node, element("div", group, ...buttons)];
 }

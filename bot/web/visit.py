@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -26,21 +26,29 @@ _SEALED = re.compile(r"[A-Za-z0-9_=-]{1,1024}")
 
 
 @dataclass(frozen=True)
-class Session:
+class Visit:
     """One browser: its sender token (256 random bits) and how its pages are shown."""
 
     sender: str
     language: str = "sv"
     municipality: str | None = None
+    """From the link that opened the page; the conversation itself may have come to another one."""
+    handed_over: bool = False
+    """Whether the conversation has been told that municipality."""
+
+    @property
+    def to_hand_over(self) -> str | None:
+        """The link's municipality until the conversation has been told it: a later choice must stand."""
+        return None if self.handed_over else self.municipality
 
 
-def new_session(municipality: str | None = None) -> Session:
-    """A session for a browser that has none."""
-    return Session(sender=secrets.token_urlsafe(_SENDER_BYTES), municipality=municipality)
+def new_visit() -> Visit:
+    """A visit for a browser that has none."""
+    return Visit(sender=secrets.token_urlsafe(_SENDER_BYTES))
 
 
-class Sessions:
-    """Seals and opens the session cookie and the form keys."""
+class Visits:
+    """Seals and opens the visit cookie and the form keys."""
 
     def __init__(self, secret: bytes, *, secure: bool) -> None:
         """`secret` is 32 random bytes, of which a key of its own is made; `secure` keeps the cookie to HTTPS."""
@@ -49,22 +57,27 @@ class Sessions:
         self._secure = secure
         self.cookie_name = "__Host-kontakt" if secure else "kontakt"
 
-    def read(self, cookies: Mapping[str, str]) -> Session | None:
-        """The session of a request's cookies; None when there is none, or it is too old or not ours."""
+    def read(self, cookies: Mapping[str, str]) -> Visit | None:
+        """The visit of a request's cookies; None when there is none, or it is too old, not ours or of another version."""
         opened = self._open(cookies.get(self.cookie_name, ""))
         if opened is None or opened.startswith(_FORM_KEY):
             return None
-        return Session(**json.loads(opened))
+        try:
+            kept = json.loads(opened)
+        except ValueError:
+            return None
+        known = {field.name for field in fields(Visit)}
+        return Visit(**kept) if isinstance(kept, dict) and kept.keys() == known else None
 
-    def cookie(self, session: Session) -> Cookie:
-        """The cookie that carries `session`, without a maximal age: it ends with the browser."""
-        value = self._fernet.encrypt(json.dumps(asdict(session)).encode()).decode()
+    def cookie(self, visit: Visit) -> Cookie:
+        """The cookie that carries `visit`, without a maximal age: it ends with the browser."""
+        value = self.seal(json.dumps(asdict(visit)).encode())
         return Cookie(
             key=self.cookie_name, value=value, path="/", httponly=True, samesite="strict", secure=self._secure
         )
 
     def removal(self) -> Cookie:
-        """The cookie that makes the browser forget its session."""
+        """The cookie that makes the browser forget its visit."""
         return Cookie(
             key=self.cookie_name,
             value="",
@@ -75,14 +88,18 @@ class Sessions:
             secure=self._secure,
         )
 
-    def form_key(self, session: Session) -> str:
+    def form_key(self, visit: Visit) -> str:
         """The hidden value that shows that a posted form came from this sender's page."""
-        return self._fernet.encrypt(_FORM_KEY + session.sender.encode()).decode()
+        return self.seal(_FORM_KEY + visit.sender.encode())
 
-    def fits(self, form_key: str, session: Session) -> bool:
-        """Whether `form_key` was made for the sender of `session`."""
+    def fits(self, form_key: str, visit: Visit) -> bool:
+        """Whether `form_key` was made for the sender of `visit`."""
         opened = self._open(form_key)
-        return opened is not None and secrets.compare_digest(opened, _FORM_KEY + session.sender.encode())
+        return opened is not None and secrets.compare_digest(opened, _FORM_KEY + visit.sender.encode())
+
+    def seal(self, content: bytes) -> str:
+        """`content` as a value that only this secret opens."""
+        return self._fernet.encrypt(content).decode()
 
     def _open(self, sealed: str) -> bytes | None:
         if not _SEALED.fullmatch(sealed):

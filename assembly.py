@@ -1,0 +1,205 @@
+"""The parts put together: the dialogue's tools, the database, the NLU process, and all that `kontakt serve` runs.
+
+Only kontakt.py uses this, with its own modules beside it (settings, installation, serving, logs).
+"""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from settings import Settings
+
+if TYPE_CHECKING:
+    from bot.scene import Tools
+    from nlu.client import NluClient
+    from nlu.process import NluProcess
+    from storage.database import Database
+
+NLU_START_SECONDS = 60
+
+
+def note(message: str) -> None:
+    """Tell the operator something on standard error."""
+    sys.stderr.write(f"{message}\n")
+    sys.stderr.flush()
+
+
+def make_tools(settings: Settings) -> "Tools":
+    """The parts of the dialogue, every file of theirs read and checked. No database: nothing is looked up."""
+    from bot.scene import Tools
+    from bot.wording import load_wordings
+    from brochures.lookup import load_library
+    from forms.loader import load_forms
+    from installation import FORMS, check_names
+    from nlu.client import NluClient
+
+    forms = load_forms(FORMS)
+    library = load_library()
+    check_names(settings, {place.id for place in library.municipalities}, forms)
+    named = {
+        "default": frozenset(form.id for form in forms.values() if "telegram" in form.channels),
+        "none": frozenset[str](),
+        "all": frozenset(forms),
+    }
+    chosen = settings.telegram.forms
+    return Tools(
+        library=library,
+        forms=forms,
+        wordings=load_wordings(),
+        understand=NluClient(settings.nlu_run_file, settings.nlu_timeout).understand,
+        status_of=lambda reference: None,
+        receipt_for=lambda token: None,
+        default_municipality=settings.municipality,
+        web_address=settings.web_address,
+        forms_by_channel={"telegram": named[chosen] if isinstance(chosen, str) else frozenset(chosen)},
+    )
+
+
+def with_memory(tools: "Tools", database: "Database") -> "Tools":
+    """The same parts, able to look up what has been sent in."""
+    from storage import submissions
+
+    return replace(
+        tools,
+        status_of=partial(submissions.status_of, database),
+        receipt_for=partial(submissions.reference_for_draft, database),
+    )
+
+
+@contextmanager
+def open_database_of(settings: Settings) -> "Iterator[Database]":
+    from installation import open_database
+
+    database = open_database(settings)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def nlu_client(settings: Settings, timeout: float | None = None) -> "Iterator[NluClient]":
+    """A client of the NLU process that is running already, or of one for as long as this command lasts.
+
+    `timeout` is in seconds, when it shall be another than the setting's.
+    """
+    from installation import RASA, model
+    from nlu.client import NluClient
+    from nlu.process import NluProcess
+
+    timeout = timeout or settings.nlu_timeout
+    running = NluClient(settings.nlu_run_file, timeout)
+    if running.ready():
+        yield running
+        return
+    run_file = settings.nlu_run_file.with_name(f"nlu-{os.getpid()}.json")
+    process = NluProcess(RASA, model(settings, note), run_file)
+    process.start()
+    try:
+        process.wait_until_ready(NLU_START_SECONDS)
+        yield NluClient(run_file, timeout)
+    finally:
+        process.stop()
+
+
+def os_user() -> str:
+    """Who is at the command line, as the operating system knows it: variables like LOGNAME can say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def staff() -> str:
+    """Who is at the command line, for the audit trail."""
+    return f"cli:{os_user()}"
+
+
+def run_service(settings: Settings) -> None:
+    """Check and prepare in order, then run the two sites, the NLU process and Telegram until a signal comes."""
+    import serving
+    from bot.channels import web
+    from bot.dialogue import Dialogue
+    from installation import RASA, bind, check_nlu_environment, model
+    from nlu.client import NluClient
+    from nlu.process import NluProcess
+    from review.app import create_app
+
+    check_nlu_environment()
+    listeners = [bind(settings.host, port, name) for name, port in settings.ports.items()]
+    tools = make_tools(settings)
+    with open_database_of(settings) as database:
+        client = NluClient(settings.nlu_run_file, settings.nlu_timeout)
+        dialogue = Dialogue(replace(with_memory(tools, database), understand=client.understand), database)
+        nlu = NluProcess(RASA, model(settings, note), settings.nlu_run_file)
+
+        def started() -> None:
+            """The sites first: they are up at once when they need not share the processor with the NLU's start."""
+            nlu.start()
+            _announce(settings, database)
+
+        try:
+            names = {place.id: place.name for place in tools.library.municipalities}
+            chat_site = web.create_app(
+                dialogue.respond,
+                session_secret=database.keyring.session_secret,
+                secure_cookies=settings.secure_cookies,
+                municipalities=names,
+                nlu_ready=client.ready,
+            )
+            review_site = create_app(
+                database,
+                tools.forms,
+                names,
+                session_secret=database.keyring.session_secret,
+                secure_cookies=settings.secure_cookies,
+            )
+            sites = [
+                serving.Site(site, listener) for site, listener in zip((chat_site, review_site), listeners, strict=True)
+            ]
+            serving.run(sites, _tasks(settings, dialogue, database, nlu), started)
+        finally:
+            nlu.stop()
+
+
+def _tasks(settings: Settings, dialogue: Any, database: "Database", nlu: "NluProcess") -> list[Any]:
+    """What runs beside the two sites: the watch over the NLU process, and Telegram when there is a token."""
+    import serving
+
+    tasks = [partial(serving.keep_running, nlu)]
+    if settings.telegram_token:
+        from bot.channels import telegram
+
+        if settings.web_address is None:
+            note("Telegram: set KONTAKT_WEB_ADDRESS, so that residents get a link to the forms in the web chat")
+
+        tasks.append(
+            partial(
+                telegram.run,
+                token=settings.telegram_token,
+                base_url=settings.telegram.base_url,
+                respond=dialogue.respond,
+                database=database,
+            )
+        )
+    return tasks
+
+
+def _announce(settings: Settings, database: "Database") -> None:
+    """Say where everything is; while there is no staff account, also the link to make the first one."""
+    from storage import reviewers
+
+    note(f"web chat:     http://{settings.host}:{settings.web_port}")
+    note(f"review pages: http://{settings.host}:{settings.review_port}")
+    note("the NLU process is warming up: buttons and forms work, free text in a few seconds")
+    if reviewers.count(database) == 0:
+        token = reviewers.create_invitation(database, datetime.now(UTC), actor=staff())
+        note(
+            f"first staff account (works once, for 30 minutes): http://{settings.host}:{settings.review_port}/valkommen/{token}"
+        )
