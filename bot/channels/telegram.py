@@ -9,18 +9,19 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Update
-from telegram.constants import ChatType, MessageLimit
+from telegram import Bot, BotCommand, LinkPreviewOptions, Update
+from telegram.constants import ChatType
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from bot.turn import Reply, Response, Turn, reply_from_json
+from bot.channels.telegram_messages import messages
+from bot.turn import Reply, Response, Turn
 from storage import deliveries
 from storage.conversations import ConversationChangedError
 from storage.database import Database, DatabaseError
@@ -32,8 +33,6 @@ IDLE_SECONDS = 0.2
 LONGEST_WAIT = 60.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """How old a reply may become that Telegram does not take."""
-SHORT_LABEL = 16
-"""Buttons up to this length share a row with another."""
 UPDATES = (Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER)
 COMMANDS = {
     "hjalp": "Vad jag kan göra",
@@ -50,7 +49,29 @@ GROUP_REFUSAL = "Jag svarar bara i privata chattar. Skriv till mig direkt, så a
 SORRY = "Något gick fel hos oss, så jag kunde inte svara. Inget du har sparat är borta. Försök igen om en liten stund."
 
 logger = structlog.get_logger()
+_BACKGROUND: set[asyncio.Task[None]] = set()
 Respond = Callable[[Turn], Response]
+
+
+class _Bot(Bot):
+    """The library's bot, and updates as Telegram sends them: one that cannot be read must not hold up the rest."""
+
+    async def raw_updates(self, offset: int | None) -> list[dict[str, Any]]:
+        """The updates from `offset` on, waited for a while; asking acknowledges those before it."""
+        asked: dict[str, Any] = {"timeout": POLL_SECONDS, "allowed_updates": list(UPDATES)}
+        if offset is not None:
+            asked["offset"] = offset
+        found: list[dict[str, Any]] = await self._post("getUpdates", asked, read_timeout=POLL_SECONDS + 5)
+        return found
+
+
+def _readable(raw: dict[str, Any], bot: Bot) -> Update | None:
+    """The update as the library's type; None for one that it cannot read (its parts are named in the log)."""
+    try:
+        return Update.de_json(raw, bot)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        logger.warning("telegram.update_unreadable", error=type(error).__name__)
+        return None
 
 
 async def run(
@@ -68,7 +89,7 @@ async def run(
     `sorry` is said when a message could not be answered; `longest_wait`: seconds between attempts at most.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes the token, which is part of the address
-    bot = Bot(
+    bot = _Bot(
         token, base_url=base_url, request=HTTPXRequest(connection_pool_size=8), get_updates_request=HTTPXRequest()
     )
     wake = asyncio.Event()
@@ -80,26 +101,27 @@ async def run(
     try:
         await stop.wait()
     finally:
-        for loop in loops:
+        for loop in (*loops, *_BACKGROUND):
             loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await asyncio.gather(*loops, *_BACKGROUND, return_exceptions=True)
         with contextlib.suppress(TelegramError):
             await bot.shutdown()
 
 
-async def _poll(bot: Bot, database: Database, wake: asyncio.Event, longest_wait: float) -> None:
+async def _poll(bot: _Bot, database: Database, wake: asyncio.Event, longest_wait: float) -> None:
     """Fetch updates; each is in the inbox before the next request acknowledges it."""
     offset, wait, introduced = None, 1.0, False
     while True:
         try:
             if not introduced:
                 await bot.initialize()
-                await bot.set_my_commands([BotCommand(name, text) for name, text in COMMANDS.items()])
+                with contextlib.suppress(BadRequest):
+                    await bot.set_my_commands([BotCommand(name, text) for name, text in COMMANDS.items()])
                 introduced = True
-            updates = await bot.get_updates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
-            for update in updates:
-                await _receive(bot, database, update)
-                offset = update.update_id + 1
+            for raw in await bot.raw_updates(offset):
+                if update := _readable(raw, bot):
+                    await _receive(bot, database, update)
+                offset = raw["update_id"] + 1
                 wake.set()
             wait = 1.0
         except RetryAfter as error:
@@ -136,8 +158,19 @@ async def _receive(bot: Bot, database: Database, update: Update) -> None:
         deliveries.receive, database, CHANNEL, str(update.update_id), payload, datetime.now(UTC), sender=str(user.id)
     )
     if update.callback_query:
-        with contextlib.suppress(TelegramError):
-            await bot.answer_callback_query(update.callback_query.id)
+        _in_background(_stop_spinner(bot, update.callback_query.id))
+
+
+async def _stop_spinner(bot: Bot, query_id: str) -> None:
+    with contextlib.suppress(TelegramError):
+        await bot.answer_callback_query(query_id)
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> None:
+    """Do something that nobody waits for; the set keeps the task from being forgotten before it is done."""
+    task = asyncio.get_running_loop().create_task(work)
+    _BACKGROUND.add(task)
+    task.add_done_callback(_BACKGROUND.discard)
 
 
 async def _leave(bot: Bot, chat_id: int) -> None:
@@ -264,38 +297,3 @@ async def _send_in_order(bot: Bot, database: Database, rows: list[deliveries.Out
 async def _later(database: Database, row: deliveries.OutgoingRow, seconds: float, *, failed: bool = True) -> None:
     until = datetime.now(UTC) + timedelta(seconds=seconds)
     await asyncio.to_thread(deliveries.postpone, database, row.id, until, failed=failed)
-
-
-def messages(payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A stored reply as arguments to `send_message`: cut to Telegram's length, the buttons under the last piece."""
-    reply = reply_from_json(payload)
-    pieces = list(cut(reply.full_text))
-    for number, piece in enumerate(pieces, start=1):
-        buttons = keyboard([(choice.id, choice.label) for choice in reply.choices]) if number == len(pieces) else None
-        yield {"text": piece, "reply_markup": buttons}
-
-
-def cut(text: str, limit: int = MessageLimit.MAX_TEXT_LENGTH) -> Iterator[str]:
-    """Pieces of at most `limit` UTF-16 units (Telegram's measure), cut at a line or a space where there is one."""
-    while len(text.encode("utf-16-le")) // 2 > limit:
-        head = text.encode("utf-16-le")[: limit * 2].decode("utf-16-le", "ignore")
-        at = max(head.rfind("\n"), head.rfind(" "), len(head) // 2)
-        yield text[:at].rstrip()
-        text = text[at:].lstrip()
-    yield text
-
-
-def keyboard(choices: list[tuple[str, str]]) -> InlineKeyboardMarkup | None:
-    """Inline buttons, short ones two in a row."""
-    rows: list[list[InlineKeyboardButton]] = []
-    room = False
-    for choice_id, label in choices:
-        button = InlineKeyboardButton(label, callback_data=choice_id)
-        short = len(label) <= SHORT_LABEL
-        if short and room:
-            rows[-1].append(button)
-            room = False
-        else:
-            rows.append([button])
-            room = short
-    return InlineKeyboardMarkup(rows) if rows else None

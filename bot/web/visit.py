@@ -58,7 +58,7 @@ class Visits:
         self.cookie_name = "__Host-kontakt" if secure else "kontakt"
 
     def read(self, cookies: Mapping[str, str]) -> Visit | None:
-        """The visit of a request's cookies; None when there is none, or it is too old, not ours or of another version."""
+        """The visit of a request's cookies; None when there is none that is ours, of this version and not too old."""
         opened = self._open(cookies.get(self.cookie_name, ""))
         if opened is None or opened.startswith(_FORM_KEY):
             return None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from telegram.constants import MessageLimit
 
 from bot.channels import telegram
-from bot.channels.telegram import cut, keyboard, messages
+from bot.channels.telegram_messages import cut, keyboard, messages
 from bot.dialogue import Dialogue
 from bot.turn import Choice, Reply, Response, Turn
 from storage import deliveries, submissions
@@ -127,6 +127,13 @@ def test_an_update_sent_twice_is_answered_once(running: FakeTelegram) -> None:
     running.say(CHAT, "/status")
     running.wait_for(CHAT, "Skriv din referens")
     assert sum("Så här kan du göra" in text for text in running.texts(CHAT)) == 1
+
+
+def test_an_update_that_cannot_be_read_holds_up_nothing(running: FakeTelegram) -> None:
+    running.update({"message": {"message_id": 1, "chat": {"id": CHAT, "type": "private"}, "text": "utan datum"}})
+    running.update({"message": "inte ens ett meddelande"})
+    running.say(CHAT, "/hjalp")
+    running.wait_for(CHAT, "Så här kan du göra")
 
 
 def test_what_waits_is_answered_after_a_restart(fake: FakeTelegram, dialogue_alone: Dialogue) -> None:

@@ -661,7 +661,6 @@ def test_a_turn_too_many_at_once_gets_a_sentence_and_a_time() -> None:
         ("a:TOKEN:days:fri", "answer"),
         ("c:human", "answer"),
         ("f:ansokan", "answer"),
-        ("d", "answer"),
         ("", "answer"),
         ("d:TOKEN:submit", "primary"),
         ("d:TOKEN:skip:days", "secondary"),

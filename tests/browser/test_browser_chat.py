@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, Route, expect
 
 from bot.channels.web import create_app
 from bot.turn import Choice, DraftProgress, Receipt, Reply, Response, SourceLine, Turn
@@ -19,7 +19,18 @@ from bot.web.pages import AWAY
 SOURCE = SourceLine("kontaktgrupp", "Vingåkers kommun", "vingaker", "Vingåkers kommun, foldern om kontaktgrupp")
 MENU = (Choice("t:what_is", "Vad är en kontaktgrupp?"), Choice("f:ansokan", "Ansök om kontaktgrupp"))
 DAYS = tuple(Choice(f"a:days:{day}", day) for day in ("Måndag", "Tisdag", "Onsdag", "Torsdag", "Fredag"))
-STATES = ["t:what_is", "f:ansokan", "phone", "danger", "a:send", "word", "c:human"]
+WAYS = (
+    Choice("d:abc:skip:days", "Hoppa över"),
+    Choice("d:abc:why:days", "Varför frågar ni?"),
+    Choice("d:abc:back:days", "Gå tillbaka"),
+    Choice("d:abc:cancel", "Avbryt formuläret"),
+)
+SENDING = (
+    Choice("d:abc:submit", "Skicka in"),
+    Choice("d:abc:change", "Ändra ett svar"),
+    Choice("d:abc:cancel", "Avbryt formuläret"),
+)
+STATES = ["t:what_is", "f:ansokan", "summary", "phone", "danger", "a:send", "word", "c:human"]
 
 
 @dataclass
@@ -60,8 +71,12 @@ class Talk:
         if said == "t:what_is":
             return (Reply("En grupp för barn. Ring 0151-191 00.", choices=MENU, sources=(SOURCE,)),)
         if said == "f:ansokan":
-            question = Reply("Vilka dagar passar?", choices=DAYS, progress="Fråga 4 av 11", expects="multi_choice")
+            question = Reply(
+                "Vilka dagar passar?", choices=DAYS + WAYS, progress="Fråga 4 av 11", expects="multi_choice"
+            )
             return (Reply("Så här används dina svar."), question)
+        if said == "summary":
+            return (Reply("Här är dina svar. Vill du skicka in dem?", choices=SENDING),)
         if said in ("phone", "a:days:Fredag"):
             return (Reply("Vilket nummer har du?", progress="Fråga 5 av 11", expects="phone"),)
         if said == "danger":
@@ -160,6 +175,11 @@ def focused(page: Page) -> str:
     return text
 
 
+def boxes(group: Locator, selector: str) -> list[FloatRect]:
+    """Where the elements are on the page."""
+    return [box for element in group.locator(selector).all() if (box := element.bounding_box())]
+
+
 # --- keyboard and screen reader -------------------------------------------------------------------------------
 
 
@@ -239,15 +259,18 @@ def test_server_and_script_show_a_reply_alike(visit: Callable[..., Visit], brows
     by_server = context.new_page()
     by_server.goto(site.address)
     pages = (by_script, by_server)
-    for state in ("t:what_is", "f:ansokan", "danger", "a:send"):
+    for state in ("t:what_is", "f:ansokan", "summary", "danger", "a:send"):
         say(by_script, state)
         by_server.get_by_label("Skriv ditt meddelande").fill(state)
-        by_server.get_by_role("button", name="Skicka").click()
+        by_server.get_by_role("button", name="Skicka", exact=True).click()
         shown = [
             [" ".join(part.split()) for part in page.locator(".turn").last.inner_text().splitlines() if part.strip()]
             for page in pages
         ]
         assert shown[0] == shown[1]
+        buttons = [page.locator(".turn").last.locator("button") for page in pages]
+        looks = [each.evaluate_all("all => all.map(b => [b.className, b.parentNode.className])") for each in buttons]
+        assert looks[0] == looks[1]
         links = [page.locator(".turn").last.locator("a") for page in pages]
         assert [all_links.evaluate_all("all => all.map(a => a.href)") for all_links in links] == [
             ["tel:015119100"] if state == "t:what_is" else ["tel:112"] if state == "danger" else []
@@ -279,6 +302,21 @@ def test_targets_are_large_enough_to_tap(visit: Callable[..., Visit]) -> None:
     )
     assert len(sizes) > 10
     assert [size for size in sizes if size[1] < 44 or size[2] < 44] == []
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_ways_around_a_question_are_quiet_and_below_its_answers(visit: Callable[..., Visit], script: bool) -> None:
+    page = visit(java_script_enabled=script).page
+    for state, answers, ways in (("f:ansokan", DAYS, WAYS), ("summary", SENDING[:1], SENDING[1:])):
+        page.get_by_label("Skriv ditt meddelande").fill(state)
+        page.get_by_role("button", name="Skicka", exact=True).click()
+        group = page.locator(".choices:not(.old)").filter(has_text=answers[0].label)
+        expect(group.locator("button:not(.secondary)")).to_have_text([answer.label for answer in answers])
+        expect(group.locator("button.secondary")).to_have_text([way.label for way in ways])
+        bottom = max(box["y"] + box["height"] for box in boxes(group, "button:not(.secondary)"))
+        rows = {round(box["y"]) for box in boxes(group, "button.secondary")}
+        assert min(rows) >= bottom and len(rows) <= 2
+    expect(page.locator("button.primary")).to_have_text([SENDING[0].label])
 
 
 def test_newest_reply_is_in_view_and_the_ways_out_stay(visit: Callable[..., Visit]) -> None:
