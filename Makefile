@@ -6,6 +6,13 @@ PY := .venv/bin/python
 RASA := nlu/rasa
 RASA_PY := $(RASA)/.venv/bin/python
 export UV_NO_PROGRESS := 1
+# uv does not read pip's settings: behind a package mirror it gets the address that pip has.
+ifndef UV_DEFAULT_INDEX
+INDEX := $(or $(PIP_INDEX_URL),$(shell python3 -m pip config get global.index-url 2>/dev/null))
+ifneq ($(INDEX),)
+export UV_DEFAULT_INDEX := $(INDEX)
+endif
+endif
 export RASA_TELEMETRY_ENABLED := false
 export TF_CPP_MIN_LOG_LEVEL := 3
 
@@ -41,7 +48,7 @@ bench: .venv/.dev setup ## Measure speed, side by side
 	@echo "[1/3] tools (uv)"
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kontakt: Python 3.11 or newer is needed as python3" >&2; exit 1; }
 	@python3 -m venv .tools || { echo "kontakt: python3 -m venv does not work: install the package python3-venv" >&2; exit 1; }
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.lock || { echo "kontakt: uv could not be installed: is a package index reachable?" >&2; exit 1; }
+	@.tools/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-tools.lock || { echo "kontakt: uv could not be installed: is a package index reachable?" >&2; exit 1; }
 	@touch $@
 
 .venv/.app: .tools/.uv requirements.lock pyproject.toml

@@ -185,7 +185,7 @@ def _chat(
 def _service(visits: Visits, readiness: Readiness, limits: list[Any]) -> list[HTTPRouteHandler]:
     """The small routes beside the conversation."""
 
-    @get("/lamna", middleware=limits, sync_to_thread=False)
+    @get("/lamna", sync_to_thread=False)
     def leave(request: HttpRequest) -> Redirect:
         """Away at once; the browser forgets the conversation, unless another site asked for it."""
         cookies = [] if asked_by_another_site(request) else [visits.removal()]

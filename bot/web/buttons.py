@@ -9,5 +9,6 @@ def weight(choice_id: str) -> str:
     action, _, detail = rest.partition(":")[2].partition(":")
     if action == "submit":
         return "primary"
-    # Which answer to change is a question like any other: its buttons are the answers.
-    return "answer" if action == "change" and detail else "secondary"
+    # Where the bot asks ("vill du avbryta?", "vilket svar vill du ändra?") its buttons are answers like any other.
+    asked = action in ("resume", "replace", "summary") or (action in ("change", "cancel", "restart") and detail)
+    return "answer" if asked else "secondary"
