@@ -54,13 +54,13 @@ bench: .venv/.dev setup ## Measure speed, side by side
 .venv/.app: .tools/.uv requirements.lock pyproject.toml
 	@echo "[2/3] the application's environment"
 	@test -x $(PY) || $(UV) venv --quiet --python '>=3.11' .venv
-	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: .venv/.app requirements-dev.lock
 	@echo "      what the tests need"
-	@$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements-dev.lock
+	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(RASA)/.venv/.app: .tools/.uv $(RASA)/requirements.lock

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot import menus
+from bot import choices, menus
 from bot.form_asking import ask, journey_of
 from bot.safety import contact_lines
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
@@ -40,7 +40,7 @@ def submit(scene: Scene) -> Outcome:
         "\n".join(contact_lines(scene)),
     ]
     ended = scene.with_draft(None).remember(selecting=None, service=None, topic=None)
-    ended = ended.remember(offered=menus.start_choices(ended))
+    ended = _sent(ended, scene.draft.token)
     reply = Reply("\n\n".join(part for part in parts if part), menus.start_choices(scene))
     account = Account("form", form_id=form.id)
     receipt = Receipt(reference, form.id)
@@ -58,4 +58,10 @@ def already_sent(scene: Scene, token: str) -> Outcome | None:
     if scene.draft:
         return replace(ask(scene, account).before(said), receipt=receipt)
     buttons = menus.start_choices(scene)
-    return outcome(scene.remember(offered=buttons), replace(said, choices=buttons), account=account, receipt=receipt)
+    return outcome(_sent(scene, token), replace(said, choices=buttons), account=account, receipt=receipt)
+
+
+def _sent(scene: Scene, token: str) -> Scene:
+    """The first menu; "Skicka in" once more, typed or named by its label, is still the button that was tapped."""
+    again = choices.action(token, "submit", scene.say("form.submit"))
+    return scene.remember(offered=(*menus.start_choices(scene), again))

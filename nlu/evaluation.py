@@ -27,6 +27,9 @@ GROUPS: Mapping[str, str] = {
     "small_answer": "small answers (yes, no, skip …)",
 }
 """What is counted, in the order of the table; of `wrong_answer` and `false_alarm` less is better."""
+FLOORS = {"answerable": 0.87, "out_of_scope": 0.9, "danger": 0.97, "start": 0.95, "command": 0.92, "small_answer": 0.85}
+CEILINGS = {"wrong_answer": 0.05, "false_alarm": 0.015}
+"""What the groups must reach and may not pass: a little under, and over, what is measured."""
 _COMMANDS = frozenset(
     {
         "help", "cancel", "go_back", "ask_status", "my_data", "ask_human", "thank", "greet", "goodbye",
@@ -92,6 +95,13 @@ class Evaluation:
     def new_misses(self) -> tuple[Miss, ...]:
         """Misses that are not on the list of known ones."""
         return tuple(miss for miss in self.misses if not miss.known)
+
+    @property
+    def shortcomings(self) -> tuple[str, ...]:
+        """What is not good enough: shares beyond their floor or ceiling, and known misses that no longer are."""
+        low = [f"{name} under {floor:.0%}" for name, floor in FLOORS.items() if self.groups[name].value < floor]
+        high = [f"{name} over {ceiling:.1%}" for name, ceiling in CEILINGS.items() if self.groups[name].value > ceiling]
+        return (*low, *high, *(f"no longer missed: {text}" for text in self.fixed))
 
 
 def read_sentences(directory: Path) -> tuple[Sentence, ...]:

@@ -55,6 +55,8 @@ def train(rasa_directory: Path, domain: Path, model_directory: Path, progress: P
     model_directory.mkdir(parents=True, exist_ok=True)
     with _alone(model_directory / ".training"):
         if not _is_there(model):
+            for left_behind in model_directory.glob(".model-*.tar.gz.*"):
+                left_behind.unlink(missing_ok=True)
             _run(interpreter, rasa_directory, domain, model, progress)
     for older in model_directory.glob("model-*.tar.gz*"):
         if not older.name.startswith(model.name):
@@ -87,11 +89,12 @@ def _run(interpreter: Path, rasa_directory: Path, domain: Path, model: Path, pro
             command,
             cwd=rasa_directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process ends, however it ends: then the training ends too
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as process:
             error = _follow(process, progress)
+            process.wait()
         if process.returncode != 0 or not draft.exists():
             raise TrainingError(error or f"training ended with status {process.returncode}; see {log}")
         sha256_file(model).write_text(hashlib.sha256(draft.read_bytes()).hexdigest() + "\n", "ascii")

@@ -218,6 +218,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones(
     assert all(name in said for name in named)
 
 
+def test_what_is_written_is_for_its_user_alone(kontakt: RunningKontakt) -> None:
+    assert kontakt.run("migrate").returncode == 0
+    open_to_others = [path for path in kontakt.var.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    ours = [path for path in open_to_others if path.parent.name != "nlu" and path.name != "serve.log"]
+    assert ours == []
+
+
 def test_ask_starts_an_nlu_process_of_its_own_and_leaves_nothing(tmp_path: Path, nlu_model: Path) -> None:
     var = tmp_path / "var"
     (var / "nlu").mkdir(parents=True)
@@ -319,7 +326,7 @@ def story(kontakt: RunningKontakt) -> Story:
     )
     submit = {choice["label"]: choice["id"] for choice in finished[-1]["replies"][-1]["choices"]}["Skicka in"]
     sent = _chat(kontakt, "elsa", {"choice": submit}, {"choice": submit})
-    sent += _chat(kontakt, "elsa", {"choice": submit})
+    sent += _chat(kontakt, "elsa", {"choice": submit}, {"choice": "Skicka in"}, {"text": "Skicka in"})
     return Story(said[:3], said[3:], by_another, finished, sent)
 
 

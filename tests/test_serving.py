@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ from uuid import uuid4
 
 import pytest
 from processes import listeners_of, processes_of, seconds_until_gone
-from running_kontakt import RunningKontakt
+from running_kontakt import KONTAKT, RunningKontakt
 
 import serving
 from bot.wording import load_wordings
@@ -138,6 +139,15 @@ def test_without_the_nlu_process_menus_go_on_and_it_comes_back_by_itself(kontakt
     assert SAY("out.nlu_down") not in resident.reads(text="Hur ofta träffas man i kontaktgruppen?")
 
 
+def test_a_municipality_in_the_link_is_the_conversations(kontakt: RunningKontakt) -> None:
+    """Until the resident names another; opening the page alone stores nothing."""
+    resident = Resident(kontakt, "?kommun=sala")
+    assert "sala.se" in resident.reads(choice="c:human")
+    assert "kramfors.se" not in resident.reads(choice="c:human")
+    resident.say(choice="m:kramfors")
+    assert "kramfors.se" in resident.reads(choice="c:human")
+
+
 def test_the_log_is_json_lines_without_what_residents_write(kontakt: RunningKontakt) -> None:
     resident = Resident(kontakt)
     for choice in ("m:sala", "f:kontakta_mig", "Nej", "Ring mig"):
@@ -235,6 +245,18 @@ def test_it_stops_when_the_one_that_started_it_is_killed(tmp_path: Path, nlu_mod
     seconds_until_gone(tmp_path / "var", 10)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_training_that_is_interrupted_leaves_no_process(tmp_path: Path, number: int) -> None:
+    environment = {"PATH": os.environ["PATH"], "KONTAKT_VAR": str(tmp_path / "var")}
+    with subprocess.Popen([*KONTAKT, "train"], env=environment, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"reading examples\n"
+        assert len(processes_of(tmp_path / "var")) == 2
+        process.send_signal(number)
+        seconds_until_gone(tmp_path / "var", 10)
+    assert process.returncode != 0
+
+
 class CannotStart:
     """A child process that is gone and does not come back."""
 
@@ -261,5 +283,8 @@ def test_an_nlu_process_that_cannot_be_started_ends_nothing_and_is_not_tried_all
         asyncio.get_running_loop().call_later(4, stop.set)
         await serving.keep_running(process, stop)
 
-    asyncio.run(watch())
+    # In a thread of its own: the browser tests keep an event loop in this one.
+    thread = threading.Thread(target=asyncio.run, args=(watch(),))
+    thread.start()
+    thread.join()
     assert process.tried == 1

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Dict, Iterator, List, Set, TextIO, Tuple
 
@@ -24,6 +25,7 @@ class DataError(Exception):
 def main() -> int:
     """Reads the arguments, trains, returns the exit status."""
     arguments = _arguments()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
     log = os.open(arguments.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(log, 1)
@@ -45,6 +47,13 @@ def main() -> int:
     finally:
         report.close()
     return 0
+
+
+def _leave_with_parent() -> None:
+    """Waits for standard input to close, which happens when the parent is gone; then ends at once."""
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
 
 
 def read_intents(domain: Path) -> Set[str]:
