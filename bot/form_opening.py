@@ -92,7 +92,7 @@ def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcom
         in_language(form.title, language),
         in_language(form.purpose, language),
         in_language(form.information, language),
-        say("form.saved"),
+        say("form.saved_web" if scene.turn.channel == "web" else "form.saved"),
     ]
     if answers:
         shown = (

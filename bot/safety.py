@@ -108,7 +108,8 @@ def contact_lines(scene: Scene, urgent: bool = False) -> list[str]:
         return [] if urgent else [say("human.other")]
     lines = []
     if place.phone:
-        name = place.contact_names[scene.language] if place.contact_names else place.names[scene.language]
+        own = place.contact_names[scene.language] if place.contact_names else place.names[scene.language]
+        name = say("crisis.switchboard") if urgent else own
         lines.append(say("human.phone", name=name, phone=place.phone))
         if place.dated:
             lines.append(say("human.dated", date=place.dated))
