@@ -49,11 +49,9 @@ def service_choices(scene: Scene, among: tuple[str, ...] | None = None) -> tuple
     )
 
 
-def topic_choices(scene: Scene, service: str, leave_out: frozenset[str] = frozenset()) -> tuple[Choice, ...]:
+def topic_choices(scene: Scene, service: str) -> tuple[Choice, ...]:
     """Buttons for what can be asked about a service."""
-    library = scene.tools.library
-    topics = [topic for topic in library.topics_for(service) if topic not in leave_out]
-    return tuple(question_choice(scene, topic, service) for topic in topics)
+    return tuple(question_choice(scene, topic, service) for topic in scene.tools.library.topics_for(service))
 
 
 def question_choice(scene: Scene, topic: str, service: str) -> Choice:
