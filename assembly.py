@@ -6,6 +6,7 @@ Only kontakt.py uses this, with its own modules beside it (settings, installatio
 import os
 import pwd
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -126,6 +127,7 @@ def run_service(settings: Settings) -> None:
     import serving
     from bot.channels import web
     from bot.dialogue import Dialogue
+    from bot.safety import load_phrases
     from installation import RASA, bind, check_nlu_environment, model
     from nlu.client import NluClient
     from nlu.process import NluProcess
@@ -142,6 +144,8 @@ def run_service(settings: Settings) -> None:
         def started() -> None:
             """The sites first: they are up at once when they need not share the processor with the NLU's start."""
             nlu.start()
+            # The phrase list takes half a second to read: before the first message, but not before the sites are up.
+            threading.Thread(target=load_phrases, daemon=True, name="danger phrases").start()
             _announce(settings, database)
 
         try:
