@@ -120,8 +120,7 @@ def no_answer(scene: Scene, named: tuple[str, ...] = (), confidence: float = 1.0
     say, library = scene.say, scene.tools.library
     service = next((name for name in named if library.topics_for(name)), None)
     if service and topic:
-        label = library.service_label(service, scene.language)
-        first = say("no_answer.service", service=label[:1].lower() + label[1:])
+        first = say("no_answer.service", service=menus.service_in_sentence(scene, service))
         near = menus.topic_choices(scene, service)[: menus.MAX_TOPICS]
     else:
         first = say("no_answer.scope")

@@ -65,7 +65,7 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     )
     option = question.option(value) if isinstance(value, str) else None
     after = scene.with_draft(draft).remember(
-        selecting=scene.state.selecting if late and scene.state.selecting else None,
+        selecting=scene.state.selecting if late else None,
         service=option.services[0] if option and option.services else scene.state.service,
     )
     journey = journey_of(after)
@@ -190,7 +190,7 @@ ACTIONS: dict[str, Callable[[Scene, str], Outcome]] = {
     "skip": _skip,
     "back": _back,
     "why": _why,
-    "keep": lambda scene, detail: _summary(scene, detail),
+    "keep": _summary,
     "change": _change,
     "summary": _summary,
     "cancel": _cancel,

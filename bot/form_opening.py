@@ -41,13 +41,13 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
         pending = f"form:{form_id}:{prefilled}" if prefilled else f"form:{form_id}"
         asking = scene.remember(pending=pending)
         return menus.offer(asking, say("municipality.ask"), menus.municipality_choices(scene), account)
-    if scene.municipality.id != "annan" and form_id not in scene.municipality.forms:
-        return _not_there(scene, form, account)
     if scene.municipality.id == "annan":
         names = ", ".join(place.names[scene.language] for place in tools.library.municipalities if place.id != "annan")
         text = say("municipality.form_other", names=names)
         change = choices.command("municipality", say("menu.change_municipality"))
         return menus.offer(scene.remember(pending=None), text, (change,), account)
+    if form_id not in scene.municipality.forms:
+        return _not_there(scene, form, account)
     return _begin(scene, form, prefilled, account)
 
 

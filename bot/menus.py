@@ -96,11 +96,16 @@ def offer(scene: Scene, text: str, buttons: tuple[Choice, ...], account: Account
     return outcome(scene.remember(offered=buttons), Reply(text, buttons), account=account)
 
 
+def service_in_sentence(scene: Scene, service: str) -> str:
+    """What a service is called in the middle of a sentence: "kontaktperson för vuxna"."""
+    label = scene.tools.library.service_label(service, scene.language)
+    return label[:1].lower() + label[1:]
+
+
 def service_menu(scene: Scene, service: str, everything: bool = False) -> Outcome:
     """The questions that can be asked about one service: the first of them, or the rest."""
     scene = scene.remember(service=service)
-    label = scene.tools.library.service_label(service, scene.language)
-    text = scene.say("menu.service", service=label[:1].lower() + label[1:])
+    text = scene.say("menu.service", service=service_in_sentence(scene, service))
     questions = topic_choices(scene, service)
     more = choices.service(service, scene.say("menu.more"), everything=True)
     first = questions if len(questions) <= MAX_TOPICS + 2 else (*questions[:MAX_TOPICS], more)

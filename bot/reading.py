@@ -22,7 +22,7 @@ from bot.understanding import (
     understand,
 )
 from forms.answer_error import AnswerError
-from nlu.client import NluUnavailableError
+from nlu.client import NluUnavailableError, Understanding
 
 SURE_WITHOUT_QUESTION_MARK = 0.75
 
@@ -46,42 +46,47 @@ def in_form(scene: Scene, text: str) -> Outcome | None:
         return None
     question = form_asking.open_question(scene)
     if question is None:
-        return _other_than_answer(scene, text) or form_asking.ask(scene)
-    if question.type in _WORDY and (looks_like_question(text) or _looks_like_command(text)):
-        other = _other_than_answer(scene, text)
+        return _other_than_answer(scene, text, _understood(scene, text)) or form_asking.ask(scene)
+    wordy = question.type in _WORDY
+    if wordy and (looks_like_question(text) or _looks_like_command(text)):
+        other = _other_than_answer(scene, text, _understood(scene, text))
         if other:
             return other
-    if question.type in _CHOSEN and len(text.split()) >= FEW_WORDS and (danger := _told_danger(scene, text)):
+    told = _understood(scene, text) if question.type in _CHOSEN and len(text.split()) >= FEW_WORDS else None
+    if danger := _told_danger(scene, text, told):
         return danger
-    kept, had_number = mask_personnummer(text) if question.type in _WORDY else (text, False)
+    kept, had_number = mask_personnummer(text) if wordy else (text, False)
     try:
         taken = form_filling.take_text(scene, question, kept)
     except AnswerError as error:
-        other = None if question.type in _WORDY else _other_than_answer(scene, text)
+        other = None if wordy else _other_than_answer(scene, text, told or _understood(scene, text))
         return other or form_asking.ask(scene).before(Reply(scene.say(error.key, **error.params)))
     return taken.before(Reply(scene.say("out.personnummer"))) if had_number else taken
 
 
-def _told_danger(scene: Scene, text: str) -> Outcome | None:
-    """The emergency reply when a sentence typed at a question with buttons tells of danger; None otherwise."""
+def _understood(scene: Scene, text: str) -> Understanding | None:
+    """What the NLU makes of a text; None while its process is away."""
     try:
-        understood = understand(scene, text)
+        return understand(scene, text)
     except NluUnavailableError:
         return None
-    danger = danger_in(understood, text)
-    return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger)) if danger else None
 
 
-def _other_than_answer(scene: Scene, text: str) -> Outcome | None:
+def _told_danger(scene: Scene, text: str, understood: Understanding | None) -> Outcome | None:
+    """The emergency reply when the NLU finds danger in a text; None otherwise."""
+    danger = danger_in(understood, text) if understood else None
+    if understood is None or danger is None:
+        return None
+    return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, understood.confidence))
+
+
+def _other_than_answer(scene: Scene, text: str, understood: Understanding | None) -> Outcome | None:
     """What a text means beside the open question: danger, a command, a brochure question. None = nothing else."""
-    try:
-        understood = understand(scene, text)
-    except NluUnavailableError:
+    if understood is None:
         return None
+    if danger := _told_danger(scene, text, understood):
+        return danger
     intent, sure = understood.intent, understood.confidence
-    danger = danger_in(understood, text)
-    if danger:
-        return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, sure))
     command = FORM_INTENTS.get(intent) or commands.INTENTS.get(intent)
     if command and sure >= SURE_OF_COMMAND and not (intent == "affirm" and form_asking.open_question(scene)):
         return command_in_form(scene, command, detail_of(command, understood, text))
@@ -118,7 +123,7 @@ def command_in_form(scene: Scene, name: str, detail: str = "") -> Outcome:
         account = Account(done.account.kind, form_id=done.account.form_id, command=name if name in COUNTED else None)
         return replace(done, account=account)
     done = commands.run(scene, name, detail) or form_asking.ask(scene)
-    return done if name in ("restart", "my_data") else and_ask_again(scene, done, keep_buttons=True)
+    return done if name == "my_data" else and_ask_again(scene, done, keep_buttons=True)
 
 
 COUNTED = frozenset(commands.HANDLERS)

@@ -40,11 +40,12 @@ class DangerPhrases:
     def kind_of(self, text: str) -> str | None:
         """The kind of danger a text speaks of, or None."""
         for form in _spellings(text):
-            safe = [match.span() for match in self.harmless.finditer(form)]
-            for kind, pattern in self.kinds.items():
-                for match in pattern.finditer(form):
-                    if not any(start <= match.start() and match.end() <= end for start, end in safe):
-                        return kind
+            found = [(kind, match.span()) for kind, pattern in self.kinds.items() for match in pattern.finditer(form)]
+            # Few messages sound dangerous; only those are searched for what makes them harmless.
+            safe = [match.span() for match in self.harmless.finditer(form)] if found else []
+            for kind, (begin, finish) in found:
+                if not any(start <= begin and finish <= end for start, end in safe):
+                    return kind
         return None
 
     def looks_harmless(self, text: str) -> bool:

@@ -97,7 +97,7 @@ def _meant(scene: Scene, understood: Understanding, text: str) -> Outcome:
         return commands.run(scene, name, detail_of(name, understood, text), sure) or menus.welcome(scene)
     if intent.startswith("start_") and sure >= SURE_OF_FORM:
         return _start(scene, intent.removeprefix("start_"), understood)
-    if (intent in FORM_INTENTS or intent == "affirm") and sure >= SURE_OF_COMMAND:
+    if intent in FORM_INTENTS and sure >= SURE_OF_COMMAND:
         account = Account("control", command="help", confidence=sure)
         return menus.offer(scene, scene.say("control.affirm"), menus.start_choices(scene), account)
     return answering.respond_to(scene, understood)
@@ -141,8 +141,7 @@ def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome
     if service == "umgangesstodjare":
         buttons = (choices.command("human", say("menu.human")),)
         return menus.offer(scene, say("form.umgangesstod"), buttons, Account("no_answer", confidence=confidence))
-    called = scene.tools.library.service_label(service, scene.language)
-    said = Reply(say("form.not_here", service=called[:1].lower() + called[1:]))
+    said = Reply(say("form.not_here", service=menus.service_in_sentence(scene, service)))
     return answering.about(scene, "how_to_apply", (service,), confidence).before(said)
 
 
