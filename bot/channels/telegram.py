@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from telegram.constants import ChatType
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from bot.channels.telegram_messages import messages
+from bot.channels.telegram_messages import COMMANDS, GROUP_REFUSAL, messages
 from bot.turn import Reply, Response, Turn
 from storage import deliveries
 from storage.conversations import ConversationChangedError
@@ -34,18 +34,6 @@ LONGEST_WAIT = 60.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """How old a reply may become that Telegram does not take."""
 UPDATES = (Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER)
-COMMANDS = {
-    "hjalp": "Vad jag kan göra",
-    "manniska": "Prata med en människa",
-    "tillbaka": "Ett steg tillbaka",
-    "avbryt": "Avbryt formuläret",
-    "mina_uppgifter": "Vad som är sparat",
-    "status": "Hur går det för det jag skickade in?",
-    "sprak": "Svenska eller English",
-    "borja_om": "Börja om",
-}
-GROUP_REFUSAL = "Jag svarar bara i privata chattar. Skriv till mig direkt, så att ingen annan läser."
-
 SORRY = "Något gick fel hos oss, så jag kunde inte svara. Inget du har sparat är borta. Försök igen om en liten stund."
 
 logger = structlog.get_logger()
@@ -96,7 +84,7 @@ async def run(
     loops = [
         asyncio.create_task(_poll(bot, database, wake, longest_wait)),
         asyncio.create_task(_answer(respond, database, wake, sorry)),
-        asyncio.create_task(_deliver(bot, database, wake)),
+        asyncio.create_task(_deliver(bot, database)),
     ]
     try:
         await stop.wait()
@@ -199,23 +187,34 @@ def _content(update: Update) -> dict[str, Any] | None:
 
 async def _answer(respond: Respond, database: Database, wake: asyncio.Event, sorry: str) -> None:
     """Take what waits in the inbox to `respond`: one conversation's messages in order, conversations side by side."""
+
+    async def once() -> None:
+        by_sender: dict[str, list[deliveries.Incoming]] = defaultdict(list)
+        for incoming in await asyncio.to_thread(deliveries.waiting, database, CHANNEL):
+            by_sender[incoming.sender].append(incoming)
+        await asyncio.gather(*(_answer_in_order(respond, database, items, sorry) for items in by_sender.values()))
+
+    while True:
+        await _surviving("answer", "telegram.inbox_unavailable", once)
+        await _woken(wake)
+
+
+async def _surviving(loop: str, unavailable: str, once: Callable[[], Awaitable[None]]) -> None:
+    """One round of a loop, tried again until it succeeds: every second while the database is away (logged as
+    `unavailable`), else slower each time.
+    """
     wait = 1.0
     while True:
         try:
-            waiting = await asyncio.to_thread(deliveries.waiting, database, CHANNEL)
-            by_sender: dict[str, list[deliveries.Incoming]] = defaultdict(list)
-            for incoming in waiting:
-                by_sender[incoming.sender].append(incoming)
-            await asyncio.gather(*(_answer_in_order(respond, database, items, sorry) for items in by_sender.values()))
-            wait = 1.0
+            return await once()
         except DatabaseError as error:
-            logger.warning("telegram.inbox_unavailable", error=type(error).__name__)
+            logger.warning(unavailable, error=type(error).__name__)
             await asyncio.sleep(1.0)
-        except Exception:  # broad on purpose, as in `_poll`
-            logger.error("telegram.loop_failed", loop="answer", exc_info=True)
+        except Exception:
+            # Broad on purpose: whatever it was, a loop that ended would leave the channel silently dead.
+            logger.error("telegram.loop_failed", loop=loop, exc_info=True)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
-        await _woken(wake)
 
 
 async def _answer_in_order(respond: Respond, database: Database, items: list[deliveries.Incoming], sorry: str) -> None:
@@ -249,24 +248,17 @@ async def _woken(wake: asyncio.Event) -> None:
     wake.clear()
 
 
-async def _deliver(bot: Bot, database: Database, wake: asyncio.Event) -> None:
+async def _deliver(bot: Bot, database: Database) -> None:
     """Send what is due. A chat that must wait holds up only itself."""
-    wait = 1.0
+
+    async def once() -> None:
+        by_chat: dict[str, list[deliveries.OutgoingRow]] = defaultdict(list)
+        for row in await asyncio.to_thread(deliveries.due, database, CHANNEL, datetime.now(UTC)):
+            by_chat[row.recipient].append(row)
+        await asyncio.gather(*(_send_in_order(bot, database, chat) for chat in by_chat.values()))
+
     while True:
-        try:
-            rows = await asyncio.to_thread(deliveries.due, database, CHANNEL, datetime.now(UTC))
-            by_chat: dict[str, list[deliveries.OutgoingRow]] = defaultdict(list)
-            for row in rows:
-                by_chat[row.recipient].append(row)
-            await asyncio.gather(*(_send_in_order(bot, database, chat) for chat in by_chat.values()))
-            wait = 1.0
-        except DatabaseError as error:
-            logger.warning("telegram.outbox_unavailable", error=type(error).__name__)
-            await asyncio.sleep(1.0)
-        except Exception:  # broad on purpose, as in `_poll`
-            logger.error("telegram.loop_failed", loop="deliver", exc_info=True)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+        await _surviving("deliver", "telegram.outbox_unavailable", once)
         await asyncio.sleep(IDLE_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""A stored reply as Telegram messages: cut to its length, with inline buttons under the last piece."""
+"""What Telegram shows: stored replies cut to its length, with buttons under the last piece; its command menu."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +8,17 @@ from telegram.constants import MessageLimit
 
 from bot.turn import reply_from_json
 
+COMMANDS = {
+    "hjalp": "Vad jag kan göra",
+    "manniska": "Prata med en människa",
+    "tillbaka": "Ett steg tillbaka",
+    "avbryt": "Avbryt formuläret",
+    "mina_uppgifter": "Vad som är sparat",
+    "status": "Hur går det för det jag skickade in?",
+    "sprak": "Svenska eller English",
+    "borja_om": "Börja om",
+}
+GROUP_REFUSAL = "Jag svarar bara i privata chattar. Skriv till mig direkt, så att ingen annan läser."
 SHORT_LABEL = 16
 """Buttons up to this length share a row with another."""
 
