@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from storage import deliveries, intake
+from storage import deliveries, intake, missed_questions
 from storage.database import Database, DatabaseError
 from storage.encryption import Keyring
 from storage.engine import reason
@@ -118,8 +118,10 @@ def save(
     at: datetime,
     submission: intake.NewSubmission | None = None,
     outbox: Sequence[deliveries.Outgoing] = (),
+    missed: missed_questions.MissedQuestion | None = None,
 ) -> Conversation:
-    """Save one turn in one transaction: the message handled, conversation and draft, submission, replies to send.
+    """Save one turn in one transaction: the message handled, conversation and draft, submission, replies to send, and
+    the question where it was missed.
 
     With a draft go the stored responses that may quote it; only a receipt is kept, when the turn has a submission.
     Returns `after` with its new version. Raises ConversationChangedError and DatabaseError; nothing is written then.
@@ -150,6 +152,8 @@ def save(
                 )
                 session.flush()
             deliveries.enqueue(session, before.channel, outbox, at)
+            if missed is not None:
+                missed_questions.write(session, missed, at)
             if submission is not None:
                 intake.insert(session, submission, actor="resident", at=at)
     except intake.AlreadySubmittedError:

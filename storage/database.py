@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Insert, exc, inspect, text
+from sqlalchemy import Insert, exc, inspect, select, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -38,7 +38,7 @@ __all__ = [
     "migrate",
 ]
 
-REVISION: Final = "0001"
+REVISION: Final = "0005"
 """The newest revision in migrations/versions; a test compares. Revisions are numbered, so that newer can be told."""
 
 _PROOF: Final = b"kontakt"
@@ -50,12 +50,11 @@ class Database:
 
     def __init__(self, url: str, keyring: Keyring) -> None:
         """Raises DatabaseError when it is not set up, of another revision, open to others, or of other keys."""
-        self.keyring = keyring
+        self._keyring = keyring
         self._engine = make_engine(parse(url))
         self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
-        options: dict[str, Any] = {"expire_on_commit": False, "info": {"keyring": keyring}}
-        self._reading = sessionmaker(self._engine, **options)
-        self._writing = sessionmaker(self._engine.execution_options(kontakt_writes=True), **options)
+        self._reading = sessionmaker(self._engine, expire_on_commit=False)
+        self._writing = sessionmaker(self._engine.execution_options(kontakt_writes=True), expire_on_commit=False)
         try:
             with translated(), self._engine.connect() as connection:
                 _check_revision(connection)
@@ -63,6 +62,12 @@ class Database:
         except DatabaseError:
             self.close()
             raise
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys as they are now: one that was added to the key file seals from then on."""
+        self._keyring = self._keyring.current()
+        return self._keyring
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -72,13 +77,26 @@ class Database:
         """
         with translated(), self._turn_to_write(), self._writing() as session, session.begin():
             session.connection()  # takes the write lock now, not at the first statement
+            session.info["keyring"] = self.keyring
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that only reads, of one moment's state on SQLite. Raises DatabaseUnavailableError."""
         with translated(), self._reading() as session:
+            session.info["keyring"] = self.keyring
             yield session
+
+    def keep_proof(self) -> None:
+        """Note that the key that seals has been used: from now on this database opens only with it."""
+        with self.transaction() as session:
+            keyring: Keyring = session.info["keyring"]
+            values = {
+                "key_id": keyring.sealing,
+                "proof_sealed": keyring.seal(_PROOF, _PROOF_CONTEXT),
+                "lookup_key": keyring.fingerprint("", _PROOF_CONTEXT),
+            }
+            session.execute(insert_once(session, KeyCheckRow, values))
 
     def close(self) -> None:
         """Give back every connection."""
@@ -98,27 +116,32 @@ class Database:
 
     def _check_keys(self) -> None:
         """Other keys than those the database was written with would make it unreadable bit by bit: refuse."""
+        keyring, name = self.keyring, display_name(self._engine.url)
         with self.reading() as session:
-            row = session.get(KeyCheckRow, 1)
-        if row is None:
-            with self.transaction() as session:
-                row = session.get(KeyCheckRow, 1)
-                if row is None:
-                    row = KeyCheckRow(
-                        id=1,
-                        proof_sealed=self.keyring.seal(_PROOF, _PROOF_CONTEXT),
-                        lookup_key=self.keyring.fingerprint("", _PROOF_CONTEXT),
-                    )
-                    session.add(row)
-        try:
-            fits = self.keyring.open(row.proof_sealed, _PROOF_CONTEXT) == _PROOF
-        except SealError:
-            fits = False
-        if not fits or row.lookup_key != self.keyring.fingerprint("", _PROOF_CONTEXT):
+            rows = session.scalars(select(KeyCheckRow).order_by(KeyCheckRow.key_id)).all()
+        lookup_key = keyring.fingerprint("", _PROOF_CONTEXT)
+        known = [row for row in rows if row.key_id in keyring.keys]
+        if any(row.lookup_key != lookup_key or not _is_proof(keyring, row.proof_sealed) for row in known) or (
+            rows and not known
+        ):
             raise DatabaseError(
-                f"the key files are not those that {display_name(self._engine.url)} was written with:"
-                " restore them from the backup of the keys"
+                f"the key files are not those that {name} was written with: restore them from the backup of the keys"
             )
+        lost = [row.key_id for row in rows if row.key_id not in keyring.keys]
+        if lost:
+            raise DatabaseError(
+                f"the encryption key {', '.join(lost)} is missing, and {name} has values sealed with it:"
+                " put its line back, and retire it when `kontakt keys rotate` has sealed them anew"
+            )
+        if keyring.sealing not in {row.key_id for row in rows}:
+            self.keep_proof()
+
+
+def _is_proof(keyring: Keyring, sealed: bytes) -> bool:
+    try:
+        return keyring.open(sealed, _PROOF_CONTEXT) == _PROOF
+    except SealError:
+        return False
 
 
 def migrate(url: str) -> None:

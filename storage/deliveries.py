@@ -7,7 +7,7 @@ is taken out and logged by its number, so that it stops nothing behind it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ _REPLY: Final = "outbox:content"
 _UNREADABLE: Final = (SealError, KeyError, TypeError, ValueError)
 """What a row raises that was damaged, sealed with a lost key, or written by a program of another shape."""
 _ROWS_AT_ONCE: Final = 500
+Names = Collection[str]
 
 logger = structlog.get_logger()
 
@@ -83,11 +84,13 @@ def receive(
     return stored is not None
 
 
-def waiting(database: Database, channel: str, limit: int = 100, per_sender: int = 5) -> list[Incoming]:
+def waiting(
+    database: Database, channel: str, limit: int = 100, per_sender: int = 5, without: Names = ()
+) -> list[Incoming]:
     """The messages of a channel that are not handled, in the order in which they were received.
 
-    At most the first `per_sender` of one sender, so that nobody fills the list alone. A message that cannot be
-    opened is marked as handled, with the log event inbox.unreadable.
+    At most the first `per_sender` of one sender, so that nobody fills the list alone, and none of the senders in
+    `without`. A message that cannot be opened is marked as handled, with the log event inbox.unreadable.
     """
     found: list[Incoming] = []
     damaged: list[int] = []
@@ -104,7 +107,7 @@ def waiting(database: Database, channel: str, limit: int = 100, per_sender: int 
                     damaged.append(row.id)
                     continue
                 taken[incoming.sender] += 1
-                if taken[incoming.sender] <= per_sender:
+                if taken[incoming.sender] <= per_sender and incoming.sender not in without:
                     found.append(incoming)
             if len(rows) < _ROWS_AT_ONCE:
                 break
@@ -146,19 +149,24 @@ def dismiss(
             enqueue(session, channel, outbox, at)
 
 
-def due(database: Database, channel: str, now: datetime, limit: int = 100, per_recipient: int = 5) -> list[OutgoingRow]:
+def due(
+    database: Database, channel: str, now: datetime, limit: int = 100, per_recipient: int = 5, without: Names = ()
+) -> list[OutgoingRow]:
     """The replies to send now, oldest first. Behind a postponed one, its recipient's later replies wait too.
 
-    At most the first `per_recipient` of one recipient. A reply that cannot be opened is removed, with the log event
-    outbox.unreadable.
+    At most the first `per_recipient` of one recipient, and none to those in `without`. A reply that cannot be opened
+    is removed, with the log event outbox.unreadable.
     """
+    keyring = database.keyring
+    left_out = [keyring.fingerprint(name, f"recipient:{channel}") for name in without]
     held = aliased(OutboxRow)
-    place = func.row_number().over(partition_by=OutboxRow.recipient_key, order_by=OutboxRow.id)
+    place = func.row_number().over(partition_by=OutboxRow.recipient_key, order_by=OutboxRow.id).label("place")
     ready = (
-        select(OutboxRow.id, place.label("place"))
+        select(OutboxRow.id, place)
         .where(
             OutboxRow.channel == channel,
             OutboxRow.not_before <= now,
+            OutboxRow.recipient_key.not_in(left_out),
             ~exists().where(
                 held.channel == OutboxRow.channel,
                 held.recipient_key == OutboxRow.recipient_key,
@@ -168,19 +176,13 @@ def due(database: Database, channel: str, now: datetime, limit: int = 100, per_r
         )
         .subquery()
     )
-    query = (
-        select(OutboxRow)
-        .join(ready, ready.c.id == OutboxRow.id)
-        .where(ready.c.place <= per_recipient)
-        .order_by(OutboxRow.id)
-        .limit(limit)
-    )
+    first = select(OutboxRow).join(ready, ready.c.id == OutboxRow.id).where(ready.c.place <= per_recipient)
     found: list[OutgoingRow] = []
     damaged: list[int] = []
     with database.reading() as session:
-        for row in session.scalars(query):
+        for row in session.scalars(first.order_by(OutboxRow.id).limit(limit)):
             try:
-                found.append(_outgoing(database.keyring, row))
+                found.append(_outgoing(keyring, row))
             except _UNREADABLE:
                 damaged.append(row.id)
     for number in damaged:

@@ -1,6 +1,7 @@
 """What a resident submits: stored once per draft, with its reference, in the transaction of the turn that submitted it.
 
-What happens to it afterwards is in `submissions`.
+Everything of one submission is sealed with a key of its own, made here. What happens to it afterwards is in
+`submissions`.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from storage import audit
 from storage.database import insert_once
-from storage.encryption import Keyring
-from storage.tables import FormSnapshotRow, SubmissionRow
+from storage.encryption import DataKey, Keyring, SealError, key_id_of, make_data_key
+from storage.tables import FormSnapshotRow, SubmissionKeyRow, SubmissionRow
 
 REFERENCE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No 0 or O, 1, I or L, no U: nothing that is misread or misheard."""
@@ -67,31 +68,90 @@ def insert(session: Session, new: NewSubmission, *, actor: str, at: datetime) ->
     if session.scalar(taken) is not None:
         raise AlreadySubmittedError("this draft has been submitted, or its reference is taken")
     keyring: Keyring = session.info["keyring"]
+    data_key = make_data_key()
     content = {"answers": dict(new.answers), "flags": list(new.flags)}
-    session.add(
-        SubmissionRow(
-            reference=new.reference,
-            draft_token=new.draft_token,
-            form_id=new.form_id,
-            form_version=new.form_version,
-            form_snapshot=_keep_snapshot(session, new),
-            content_sealed=keyring.seal_json(content, content_context(new.reference)),
-            municipality=new.municipality,
-            channel=new.channel,
-            language=new.language,
-            received_at=at,
-            status="received",
-            version=1,
-        )
+    row = SubmissionRow(
+        reference=new.reference,
+        draft_token=new.draft_token,
+        form_id=new.form_id,
+        form_version=new.form_version,
+        form_snapshot=_keep_snapshot(session, new),
+        content_sealed=data_key.seal_json(content, content_context(new.reference)),
+        municipality=new.municipality,
+        channel=new.channel,
+        language=new.language,
+        received_at=at,
+        status="received",
+        version=1,
     )
+    session.add(row)
     session.flush()
+    _keep_key(session, keyring, row, data_key)
     details: dict[str, audit.Detail] = {"form_id": new.form_id, "channel": new.channel}
     audit.record(session, actor=actor, event="submission.received", subject=new.reference, at=at, details=details)
 
 
 def content_context(reference: str) -> str:
-    """What the answers of a submission are sealed to."""
+    """What the answers and flags of a submission are sealed to."""
     return f"submissions:{reference}:content"
+
+
+def note_context(reference: str) -> str:
+    """What the notes on a submission are sealed to."""
+    return f"submission_notes:{reference}:text"
+
+
+def find_key(session: Session, row: SubmissionRow) -> DataKey | None:
+    """The submission's own key; None for one from before there were such keys, or whose key is destroyed.
+
+    Raises SealError.
+    """
+    stored = session.get(SubmissionKeyRow, row.id)
+    if stored is None:
+        return None
+    keyring: Keyring = session.info["keyring"]
+    return DataKey(keyring.open(stored.key_sealed, _key_context(row.reference)))
+
+
+def key_to_seal_with(session: Session, row: SubmissionRow) -> DataKey:
+    """The submission's own key, made for one that has none yet; the caller holds the row's lock.
+
+    Raises SealError when the key is destroyed: nothing more is kept with what cannot be read.
+    """
+    found = find_key(session, row)
+    if found is not None:
+        return found
+    if key_id_of(row.content_sealed) is None:
+        raise _destroyed()
+    made = make_data_key()
+    _keep_key(session, session.info["keyring"], row, made)
+    return made
+
+
+def open_json(keyring: Keyring, data_key: DataKey | None, sealed: bytes, context: str) -> Any:
+    """Something of a submission: sealed with its own key or, from before there were such keys, with the keyring.
+
+    Raises SealError.
+    """
+    if key_id_of(sealed) is not None:
+        return keyring.open_json(sealed, context)
+    if data_key is None:
+        raise _destroyed()
+    return data_key.open_json(sealed, context)
+
+
+def _keep_key(session: Session, keyring: Keyring, row: SubmissionRow, data_key: DataKey) -> None:
+    sealed = keyring.seal(data_key.key, _key_context(row.reference))
+    session.add(SubmissionKeyRow(submission_id=row.id, key_sealed=sealed))
+    session.flush()
+
+
+def _key_context(reference: str) -> str:
+    return f"submission_keys:{reference}:key"
+
+
+def _destroyed() -> SealError:
+    return SealError("the key of a submission is destroyed: nothing of it can be read")
 
 
 def _keep_snapshot(session: Session, new: NewSubmission) -> str:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage import audit
+from storage import audit, intake
 from storage.database import Database
 from storage.encryption import Keyring
-from storage.intake import NewSubmission, content_context, make_reference, read_reference
+from storage.intake import NewSubmission, make_reference, read_reference
+from storage.retention_tables import HandOverRow
 from storage.tables import FormSnapshotRow, StatusChangeRow, SubmissionNoteRow, SubmissionRow
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "open_submission",
     "read_reference",
     "reference_for_draft",
+    "row_to_change",
     "status_of",
 ]
 
@@ -141,7 +143,10 @@ def count(
 
 
 def open_submission(database: Database, reference: str, *, actor: str, at: datetime) -> Submission | None:
-    """One submission with its answers. Writes submission.opened; without that it is not shown."""
+    """One submission with its answers. Writes submission.opened; without that it is not shown.
+
+    Raises SealError when its key is destroyed, or something of it damaged.
+    """
     clean = read_reference(reference)
     if clean is None:
         return None
@@ -149,7 +154,7 @@ def open_submission(database: Database, reference: str, *, actor: str, at: datet
         found = session.execute(_SUMMARIES.where(SubmissionRow.reference == clean)).one_or_none()
         if found is None:
             return None
-        opened = _open(session, database.keyring, *found)
+        opened = _open(session, *found)
         audit.record(session, actor=actor, event="submission.opened", subject=clean, at=at)
     return opened
 
@@ -182,12 +187,14 @@ def change_status(database: Database, reference: str, status: str, *, actor: str
     StaleVersionError, StatusNotAllowedError.
     """
     with database.transaction() as session:
-        row = _row_to_change(session, reference)
+        row = row_to_change(session, reference)
         if row.version != version:
             raise StaleVersionError(f"submission {row.reference} is of version {row.version}, not {version}")
         if status not in TRANSITIONS[row.status]:
             raise StatusNotAllowedError(f"{row.status} cannot be followed by that status")
         before, row.status, row.version = row.status, status, version + 1
+        if status == "in_review":  # taken up again: that it was in the municipality's records holds no longer
+            session.execute(delete(HandOverRow).where(HandOverRow.submission_id == row.id))
         session.add(
             StatusChangeRow(submission_id=row.id, changed_at=at, actor=actor, from_status=before, to_status=status)
         )
@@ -205,10 +212,10 @@ def change_status(database: Database, reference: str, status: str, *, actor: str
 
 
 def add_note(database: Database, reference: str, text: str, *, actor: str, at: datetime) -> None:
-    """Keep a note, sealed, and write submission.note_added. Raises SubmissionNotFoundError."""
+    """Keep a note, sealed, and write submission.note_added. Raises SubmissionNotFoundError, SealError."""
     with database.transaction() as session:
-        row = _row_to_change(session, reference)
-        sealed = database.keyring.seal_json(text, _note_context(row.reference))
+        row = row_to_change(session, reference)
+        sealed = intake.key_to_seal_with(session, row).seal_json(text, intake.note_context(row.reference))
         session.add(SubmissionNoteRow(submission_id=row.id, written_at=at, actor=actor, text_sealed=sealed))
         session.flush()
         audit.record(session, actor=actor, event="submission.note_added", subject=row.reference, at=at)
@@ -244,23 +251,28 @@ def _summary(row: SubmissionRow, title: str) -> SubmissionSummary:
     )
 
 
-def _open(session: Session, keyring: Keyring, row: SubmissionRow, title: str) -> Submission:
+def _open(session: Session, row: SubmissionRow, title: str) -> Submission:
+    keyring: Keyring = session.info["keyring"]
     snapshot = session.get_one(FormSnapshotRow, row.form_snapshot)
-    content = keyring.open_json(row.content_sealed, content_context(row.reference))
     notes = session.scalars(
         select(SubmissionNoteRow).where(SubmissionNoteRow.submission_id == row.id).order_by(SubmissionNoteRow.id)
-    )
+    ).all()
     changes = session.scalars(
         select(StatusChangeRow).where(StatusChangeRow.submission_id == row.id).order_by(StatusChangeRow.id)
     )
-    context = _note_context(row.reference)
+    data_key = intake.find_key(session, row)  # after what it opens: rotation may give it one just now
+    content = intake.open_json(keyring, data_key, row.content_sealed, intake.content_context(row.reference))
+    context = intake.note_context(row.reference)
     return Submission(
         summary=_summary(row, title),
         form_version=row.form_version,
         form_snapshot=json.loads(snapshot.content),
         answers=content["answers"],
         flags=tuple(content["flags"]),
-        notes=tuple(Note(note.written_at, note.actor, keyring.open_json(note.text_sealed, context)) for note in notes),
+        notes=tuple(
+            Note(note.written_at, note.actor, intake.open_json(keyring, data_key, note.text_sealed, context))
+            for note in notes
+        ),
         status_changes=tuple(
             StatusChange(change.changed_at, change.actor, change.from_status, change.to_status) for change in changes
         ),
@@ -268,14 +280,11 @@ def _open(session: Session, keyring: Keyring, row: SubmissionRow, title: str) ->
     )
 
 
-def _row_to_change(session: Session, reference: str) -> SubmissionRow:
+def row_to_change(session: Session, reference: str) -> SubmissionRow:
+    """In the caller's transaction: the submission's row, locked until it ends. Raises SubmissionNotFoundError."""
     clean = read_reference(reference)
     query = select(SubmissionRow).where(SubmissionRow.reference == clean).with_for_update()
     row = None if clean is None else session.scalars(query).one_or_none()
     if row is None:
         raise SubmissionNotFoundError("no submission has that reference")
     return row
-
-
-def _note_context(reference: str) -> str:
-    return f"submission_notes:{reference}:text"

@@ -1,11 +1,11 @@
 """Every table on one page.
 
-Columns named `*_sealed` hold AES-GCM values, columns named `*_key` hold keyed fingerprints or hashes; nothing
-a resident has typed is stored in any other way. Which rows are written together is decided in the modules
-beside this one.
+Columns named `*_sealed` hold AES-GCM values (`rotation` lists to what each is sealed), columns named `*_key` hold keyed
+fingerprints or hashes; nothing a resident has typed is stored in any other way. Which rows are written together is
+decided in the modules beside this one.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import (
@@ -65,10 +65,10 @@ class Base(DeclarativeBase):
 
 
 class KeyCheckRow(Base):
-    """One row: proves at start that the key files are those this database was written with."""
+    """A row for each key that values may be sealed with: proves at start that the keys are those, and all there."""
 
     __tablename__ = "key_check"
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key_id: Mapped[str] = mapped_column(primary_key=True)
     proof_sealed: Mapped[bytes]
     lookup_key: Mapped[str]
 
@@ -178,6 +178,16 @@ class SubmissionRow(Base):
     version: Mapped[int]
 
 
+class SubmissionKeyRow(Base):
+    """The key of one submission, sealed. A table of its own, so that copies of the rest can be kept without it."""
+
+    __tablename__ = "submission_keys"
+    submission_id: Mapped[int] = mapped_column(
+        ForeignKey("submissions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    key_sealed: Mapped[bytes]
+
+
 class SubmissionNoteRow(Base):
     __tablename__ = "submission_notes"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -195,6 +205,18 @@ class StatusChangeRow(Base):
     actor: Mapped[str]
     from_status: Mapped[str]
     to_status: Mapped[str]
+
+
+class MissedQuestionRow(Base):
+    """A question without its answer: no names and numbers in it, and nothing that says who asked or at what time."""
+
+    __tablename__ = "missed_questions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    asked_on: Mapped[date] = mapped_column(index=True)
+    language: Mapped[str]
+    municipality: Mapped[str | None]
+    reason: Mapped[str]
+    content_sealed: Mapped[bytes]
 
 
 class AuditEventRow(Base):
@@ -256,3 +278,15 @@ class SignInFailureRow(Base):
     username_key: Mapped[str]
     address_key: Mapped[str]
     at: Mapped[datetime]
+
+
+class LeaseRow(Base):
+    """Which process does what only one may do, and until when unless it renews."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    until: Mapped[datetime]
+
+
+from storage import retention_tables as _retention_tables  # noqa: E402, F401 (more tables, which need Base)

@@ -21,10 +21,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, exc, inspect, text
+from alembic.util import CommandError
+from sqlalchemy import Engine, create_engine, event, exc, inspect, select, text
+from sqlalchemy.orm import Session
 
 import storage
-from storage import conversations
+from storage import audit, conversations, rotation, submissions
 from storage.conversations import Conversation, ConversationChangedError
 from storage.database import (
     REVISION,
@@ -34,9 +36,10 @@ from storage.database import (
     check_schema,
     migrate,
 )
-from storage.encryption import Keyring, load_keys, make_keys
+from storage.encryption import Keyring, key_id_of, load_keys, make_keys
 from storage.engine import SQLITE_SETTINGS, WAIT_SECONDS, check_settings, parse
-from storage.tables import Base, ConversationRow
+from storage.rotation import Rotation
+from storage.tables import Base, ConversationRow, SubmissionNoteRow, SubmissionRow
 
 FORK = multiprocessing.get_context("fork")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -144,7 +147,12 @@ def test_a_database_that_is_not_set_up_is_refused(empty_url: str, keyring: Keyri
             use()
 
 
-REVISIONS = [("0002", "newer"), ("9999", "newer"), ("a1b2c3", "newer"), ("0000", "run kontakt migrate")]
+REVISIONS = [
+    (f"{int(REVISION) + 1:04}", "newer"),
+    ("9999", "newer"),
+    ("a1b2c3", "newer"),
+    ("0000", "run kontakt migrate"),
+]
 
 
 def test_another_revision_is_refused(empty_url: str, keyring: Keyring) -> None:
@@ -208,9 +216,9 @@ def test_revisions_go_down_and_up_again(empty_url: str, keyring: Keyring) -> Non
     Database(empty_url, keyring).close()
 
 
-def migrate_and_be_killed(url: str) -> None:
+def migrate_and_be_killed(url: str, statement: str) -> None:
     def kill(*arguments: Any) -> None:
-        if arguments[2].lstrip().startswith("CREATE TABLE submissions"):
+        if arguments[2].lstrip().startswith(statement):
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(Engine, "after_cursor_execute", kill)
@@ -218,7 +226,7 @@ def migrate_and_be_killed(url: str) -> None:
 
 
 def test_a_killed_migration_has_not_happened(empty_url: str, keyring: Keyring) -> None:
-    killed = FORK.Process(target=migrate_and_be_killed, args=(empty_url,))
+    killed = FORK.Process(target=migrate_and_be_killed, args=(empty_url, "CREATE TABLE submissions"))
     killed.start()
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
@@ -226,6 +234,126 @@ def test_a_killed_migration_has_not_happened(empty_url: str, keyring: Keyring) -
         check_schema(empty_url)
     migrate(empty_url)
     Database(empty_url, keyring).close()
+
+
+TIME = "2026-03-02 12:00:00.000000"
+OLD_NOTES = {"AB2CDE3F": ["Ringde, inget svar \x00", "Ny tid \ud800"], "AB2CDE3G": []}
+
+
+def set_up_revision_0002(url: str, keyring: Keyring) -> None:
+    """A database as the program of revision 0002 left it, with two submissions, notes on one, and their events."""
+    if url.startswith("sqlite"):
+        file_of(url).parent.mkdir()
+        file_of(url).touch(0o600)
+    engine, config = plain_engine(url), alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.execute(
+            text("INSERT INTO key_check (id, proof_sealed, lookup_key) VALUES (1, :proof, :lookup)"),
+            {"proof": keyring.seal(b"kontakt", "key_check"), "lookup": keyring.fingerprint("", "key_check")},
+        )
+        connection.execute(text("INSERT INTO form_snapshots (digest, title, content) VALUES ('d', 'Titel', '{}')"))
+        for number, (reference, notes) in enumerate(OLD_NOTES.items(), start=1):
+            answers = {"answers": {"namn": f"Åsa {reference}"}, "flags": ["tolk"]}
+            connection.execute(
+                text(
+                    "INSERT INTO submissions (id, reference, draft_token, form_id, form_version, form_snapshot,"
+                    " content_sealed, municipality, channel, language, received_at, status, version)"
+                    f" VALUES ({number}, '{reference}', 'T{number}', 'kontakta_mig', 1, 'd',"
+                    f" :sealed, 'sala', 'web', 'sv', '{TIME}', 'received', 1)"
+                ),
+                {"sealed": keyring.seal_json(answers, f"submissions:{reference}:content")},
+            )
+            for note in notes:
+                connection.execute(
+                    text(
+                        "INSERT INTO submission_notes (submission_id, written_at, actor, text_sealed)"
+                        f" VALUES ({number}, '{TIME}', 'anna', :sealed)"
+                    ),
+                    {"sealed": keyring.seal_json(note, f"submission_notes:{reference}:text")},
+                )
+    with Session(engine, info={"keyring": keyring}) as session, session.begin():
+        for reference in OLD_NOTES:
+            audit.record(session, actor="resident", event="submission.received", subject=reference, at=NOON)
+    engine.dispose()
+
+
+def opened_notes(database: Database) -> dict[str, list[str]]:
+    found = {}
+    for reference in OLD_NOTES:
+        opened = submissions.open_submission(database, reference, actor="anna", at=NOON)
+        assert opened is not None
+        assert (opened.answers, opened.flags) == ({"namn": f"Åsa {reference}"}, ("tolk",))
+        found[reference] = [note.text for note in opened.notes]
+    return found
+
+
+def test_submissions_of_revision_0002_stay_readable(empty_url: str, keyring: Keyring) -> None:
+    set_up_revision_0002(empty_url, keyring)
+    migrate(empty_url)
+    database = Database(empty_url, keyring)
+    assert opened_notes(database) == OLD_NOTES
+    for reference in OLD_NOTES:
+        submissions.add_note(database, reference, "later", actor="bo", at=NOON)
+    expected = {reference: [*notes, "later"] for reference, notes in OLD_NOTES.items()}
+    assert opened_notes(database) == expected
+    assert rotation.rotate(database) == Rotation(4, {})
+    assert opened_notes(database) == expected
+    with database.reading() as session:
+        for column in (SubmissionRow.content_sealed, SubmissionNoteRow.text_sealed):
+            assert {key_id_of(sealed) for sealed in session.scalars(select(column))} == {None}
+    assert audit.verify(database) == []
+    database.close()
+
+
+def test_keys_of_another_database_are_still_refused_after_migrating(
+    empty_url: str, keyring: Keyring, tmp_path: Path
+) -> None:
+    set_up_revision_0002(empty_url, keyring)
+    migrate(empty_url)
+    make_keys(tmp_path / "other-keys")
+    with pytest.raises(DatabaseError, match="the key files are not those"):
+        Database(empty_url, load_keys(tmp_path / "other-keys"))
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE submission_keys", "DROP TABLE key_check", "INSERT INTO key_check"])
+def test_a_migration_killed_beside_data_has_not_happened(statement: str, empty_url: str, keyring: Keyring) -> None:
+    set_up_revision_0002(empty_url, keyring)
+    killed = FORK.Process(target=migrate_and_be_killed, args=(empty_url, statement))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    with pytest.raises(DatabaseError, match="is of revision 0002"):
+        check_schema(empty_url)
+    migrate(empty_url)
+    database = Database(empty_url, keyring)
+    assert opened_notes(database) == OLD_NOTES
+    database.close()
+
+
+def test_revision_0003_goes_down_only_while_no_submission_has_a_key(empty_url: str, keyring: Keyring) -> None:
+    set_up_revision_0002(empty_url, keyring)
+    config, engine = alembic_config(), plain_engine(empty_url)
+
+    def downgrade() -> None:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0002")
+
+    migrate(empty_url)
+    downgrade()
+    with engine.begin() as connection:
+        proof = connection.execute(text("SELECT id, proof_sealed FROM key_check")).one()
+    assert (proof.id, keyring.open(bytes(proof.proof_sealed), "key_check")) == (1, b"kontakt")
+    migrate(empty_url)
+    database = Database(empty_url, keyring)
+    submissions.add_note(database, "AB2CDE3F", "later", actor="bo", at=NOON)
+    with pytest.raises(CommandError, match="1 submissions have keys of their own"):
+        downgrade()
+    assert opened_notes(database)["AB2CDE3F"][-1] == "later"
+    database.close()
+    engine.dispose()
 
 
 def test_processes_may_migrate_at_once(empty_url: str, keyring: Keyring) -> None:

@@ -160,3 +160,14 @@ def test_a_dismissed_message_may_be_answered_once(database: Database) -> None:
     for _ in range(2):
         deliveries.dismiss(database, "telegram", "1", NOON, sender="77", outbox=[Outgoing("77", {"n": 1})])
     assert due(database) == [("77", 1, 0)]
+
+
+def test_those_who_are_being_served_are_left_out(database: Database) -> None:
+    for number, sender in enumerate(("77", "88", "77", "99")):
+        receive(database, f"{number}", sender)
+        deliveries.send_later(database, "telegram", [Outgoing(sender, {"n": number})], NOON)
+    incoming = deliveries.waiting(database, "telegram", without={"77", "99"})
+    assert [one.message_id for one in incoming] == ["1"]
+    assert [one.payload["n"] for one in deliveries.due(database, "telegram", NOON, without={"88"})] == [0, 2, 3]
+    assert deliveries.due(database, "telegram", NOON, without={"77", "88", "99"}) == []
+    assert deliveries.waiting(database, "telegram", limit=1, without={"77"})[0].message_id == "1"

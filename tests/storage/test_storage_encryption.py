@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from storage.encryption import KeyFileError, Keyring, SealError, load_keys, make_keys
+from storage.encryption import (
+    PREFIX_BYTES,
+    DataKey,
+    KeyFileError,
+    Keyring,
+    SealError,
+    UnknownKeyError,
+    key_id_of,
+    keyring_from_texts,
+    load_keys,
+    make_data_key,
+    make_keys,
+    prefix_of,
+)
 
 FILES = ("encryption.keys", "lookup.key", "session.key")
 TEXTS = ["", "Åsa Öberg", "a\x00b", "\ud800 lone", "‮bidi", "😀" * 5000]
@@ -57,8 +70,45 @@ def test_a_key_put_on_top_seals_and_the_old_one_still_opens(directory: Path) -> 
     assert after.open(sealed, "here") == b"text"
     assert b"newer" in after.seal(b"text", "here")
     file.write_text(new_line)
-    with pytest.raises(SealError, match="not among the key files"):
+    with pytest.raises(UnknownKeyError, match="not among the key files"):
         load_keys(directory).open(sealed, "here")
+
+
+def test_a_sealed_value_tells_its_key(keyring: Keyring) -> None:
+    for key_id in ("a", "A-_9" * 8):
+        sealed = replace(keyring, sealing=key_id, keys={key_id: b"k" * 32}).seal(b"", "here")
+        assert key_id_of(sealed[:PREFIX_BYTES]) == key_id and sealed.startswith(prefix_of(key_id))
+    for other in (b"", b"\x01", b"plain text", make_data_key().seal_json(None, "here")):
+        assert key_id_of(other) is None
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_data_key_opens_what_it_has_sealed(text: str) -> None:
+    key = make_data_key()
+    sealed = key.seal_json({"name": text}, "here")
+    assert key.open_json(sealed, "here") == {"name": text}
+    assert sealed != key.seal_json({"name": text}, "here")
+
+
+def test_a_data_key_opens_nothing_else(keyring: Keyring) -> None:
+    key = make_data_key()
+    sealed = key.seal_json("text", "submissions:A:content")
+    as_if_by_keyring = keyring.sealing.encode()
+    others: list[tuple[DataKey | Keyring, bytes, str]] = [
+        (make_data_key(), sealed, "submissions:A:content"),
+        (key, sealed, "submissions:B:content"),
+        (key, keyring.seal_json("text", "submissions:A:content"), "submissions:A:content"),
+        (keyring, sealed, "submissions:A:content"),
+        (keyring, b"\x01" + bytes([len(as_if_by_keyring)]) + as_if_by_keyring + sealed[1:], "submissions:A:content"),
+        *((key, sealed[:length], "submissions:A:content") for length in range(len(sealed))),
+        *(
+            (key, bytes(byte ^ (1 if at == place else 0) for at, byte in enumerate(sealed)), "submissions:A:content")
+            for place in range(len(sealed))
+        ),
+    ]
+    for sealer, value, context in others:
+        with pytest.raises(SealError):
+            sealer.open_json(value, context)
 
 
 def test_fingerprints_tell_equal_from_different_and_nothing_more(keyring: Keyring) -> None:
@@ -76,7 +126,9 @@ def test_fingerprints_tell_equal_from_different_and_nothing_more(keyring: Keyrin
 
 def test_keys_are_not_shown(keyring: Keyring) -> None:
     shown = f"{keyring} {keyring!r}"
-    for key in (keyring.lookup, keyring.session_secret, *keyring.keys.values()):
+    data_key = make_data_key()
+    shown += f"{data_key} {data_key!r}"
+    for key in (keyring.lookup, keyring.session_secret, data_key.key, *keyring.keys.values()):
         assert repr(key) not in shown and base64.b64encode(key).decode() not in shown
 
 
@@ -145,3 +197,31 @@ def test_a_key_directory_open_to_others_or_missing_is_refused(directory: Path) -
         load_keys(directory)
     with pytest.raises(KeyFileError, match="is missing"):
         load_keys(directory / "elsewhere")
+
+
+def texts_of(directory: Path) -> list[str]:
+    return [(directory / name).read_text() for name in FILES]
+
+
+def test_keys_come_as_texts_too(directory: Path) -> None:
+    from_files, texts = load_keys(directory), texts_of(directory)
+    from_texts = keyring_from_texts(*texts)
+    assert replace(from_files, file=None, stamp=()) == from_texts == from_texts.current()
+    assert from_texts.open(from_files.seal(b"text", "here"), "here") == b"text"
+    for separator in ("\n", ",", " , ", "\r\n"):
+        two = keyring_from_texts(separator.join([f"newer {KEY}", texts[0].strip()]), *texts[1:])
+        assert list(two.keys) == ["newer", from_files.sealing] and two.sealing == "newer"
+
+
+SETTINGS = dict(zip(FILES, ("KONTAKT_ENCRYPTION_KEYS", "KONTAKT_LOOKUP_KEY", "KONTAKT_SESSION_KEY"), strict=True))
+
+
+@pytest.mark.parametrize(("name", "content"), [*DAMAGES, ("lookup.key", f"å{KEY}"), ("session.key", "\ud800")])
+def test_a_damaged_key_text_is_refused(name: str, content: str, directory: Path) -> None:
+    texts = texts_of(directory)
+    texts[FILES.index(name)] = content
+    problem = "damaged" if content.strip() else "missing"
+    with pytest.raises(KeyFileError, match=rf"^the setting {SETTINGS[name]} is {problem}: restore it") as caught:
+        keyring_from_texts(*texts)
+    assert "\n" not in str(caught.value)
+    assert not [text for text in texts if text.strip() and text.strip() in str(caught.value)]

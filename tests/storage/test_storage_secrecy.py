@@ -11,6 +11,7 @@ from storage.conversations import Conversation, Draft
 from storage.database import Database, migrate
 from storage.deliveries import Outgoing
 from storage.encryption import Keyring
+from storage.missed_questions import MissedQuestion
 from storage.submissions import NewSubmission
 from storage.tables import Base
 
@@ -18,7 +19,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 PLACES = [
     *("sender", "message", "state", "slot", "answer", "asking", "response", "payload", "recipient"),
-    *("incoming", "note", "name", "flag", "address", "username", "submitted"),
+    *("incoming", "note", "name", "flag", "address", "username", "submitted", "missed"),
 ]
 CANARIES = {place: f"Kanarie{place.capitalize()}Åäö{number}" for number, place in enumerate(PLACES, start=41)}
 
@@ -51,7 +52,10 @@ def type_everywhere(database: Database) -> None:
         channel="telegram",
         language="sv",
     )
-    conversations.save(database, now, now, message_id="3", response={"text": c["response"]}, at=NOON, submission=new)
+    missed = MissedQuestion(c["missed"], "sv", "sala", "no_answer", ((c["missed"], c["missed"]),))
+    conversations.save(
+        database, now, now, message_id="3", response={"text": c["response"]}, at=NOON, submission=new, missed=missed
+    )
     submissions.add_note(database, "AB2CDE3F", c["note"], actor="anna", at=NOON)
     submissions.open_submission(database, "AB2CDE3F", actor="anna", at=NOON)
     submissions.status_of(database, c["answer"])

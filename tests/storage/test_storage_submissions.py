@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from storage import audit, intake, submissions
 from storage.database import Database
+from storage.encryption import SealError, key_id_of
 from storage.submissions import (
     TRANSITIONS,
     NewSubmission,
@@ -19,7 +20,7 @@ from storage.submissions import (
     SubmissionNotFoundError,
     SubmissionSummary,
 )
-from storage.tables import FormSnapshotRow
+from storage.tables import FormSnapshotRow, SubmissionKeyRow, SubmissionNoteRow, SubmissionRow
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -96,6 +97,44 @@ def test_opening_gives_everything_and_is_on_record(database: Database) -> None:
         ("submission.status_changed", "bo"),
         ("submission.opened", "anna"),
     ]
+
+
+def test_each_submission_has_a_key_of_its_own(database: Database) -> None:
+    references = [submit(database, number) for number in range(20)]
+    for reference in references:
+        submissions.add_note(database, reference, "Ringde", actor="anna", at=NOON)
+    with database.reading() as session:
+        rows = session.scalars(select(SubmissionRow)).all()
+        keys = [intake.find_key(session, row) for row in rows]
+        notes = session.scalars(select(SubmissionNoteRow).order_by(SubmissionNoteRow.submission_id)).all()
+    assert len({key.key for key in keys if key is not None}) == 20
+    for row, key, note in zip(rows, keys, notes, strict=True):
+        assert key is not None and len(key.key) == 32 and key.key not in row.content_sealed
+        assert key.open_json(note.text_sealed, intake.note_context(row.reference)) == "Ringde"
+        for sealed in (row.content_sealed, note.text_sealed):
+            assert key_id_of(sealed) is None
+
+
+def test_a_key_moved_to_another_submission_does_not_open(database: Database) -> None:
+    reference, other = submit(database, 0), submit(database, 1)
+    with database.transaction() as session:
+        mine, theirs = session.scalars(select(SubmissionKeyRow).order_by(SubmissionKeyRow.submission_id))
+        mine.key_sealed = theirs.key_sealed
+    with pytest.raises(SealError, match="moved"):
+        submissions.open_submission(database, reference, actor="anna", at=NOON)
+    assert submissions.open_submission(database, other, actor="anna", at=NOON) is not None
+
+
+def test_a_submission_takes_its_key_along(database: Database) -> None:
+    reference = submit(database, 0)
+    submit(database, 1)
+    with database.transaction() as session:
+        session.execute(delete(SubmissionRow).where(SubmissionRow.reference == reference))
+    with database.reading() as session:
+        assert (
+            session.scalars(select(SubmissionKeyRow.submission_id)).all()
+            == session.scalars(select(SubmissionRow.id)).all()
+        )
 
 
 UNKNOWN = [
