@@ -26,7 +26,7 @@ SHORT_LABEL = 16
 def messages(payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A stored reply as arguments to `send_message`: cut to Telegram's length, the buttons under the last piece."""
     reply = reply_from_json(payload)
-    pieces = list(cut(reply.full_text))
+    pieces = list(cut(reply.full_text.encode("utf-8", "replace").decode()))  # half a character cannot be sent
     for number, piece in enumerate(pieces, start=1):
         buttons = keyboard([(choice.id, choice.label) for choice in reply.choices]) if number == len(pieces) else None
         yield {"text": piece, "reply_markup": buttons}

@@ -1,22 +1,21 @@
 """Telegram over real HTTP: python-telegram-bot against a pretended Bot API on loopback."""
 
-import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fake_telegram import TOKEN, FakeTelegram, message
+from fake_telegram import TOKEN, FakeTelegram, channel_running, message, until
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram.constants import MessageLimit
 
 from bot.channels import telegram
 from bot.channels.telegram_messages import cut, keyboard, messages
+from bot.channels.telegram_pace import Pace
 from bot.dialogue import Dialogue
 from bot.turn import Choice, Reply, Response, Turn
 from storage import deliveries, submissions
@@ -25,26 +24,10 @@ from storage.database import Database
 CHAT = 7001
 
 
-@contextmanager
-def _running(fake: FakeTelegram, dialogue: Dialogue, **given: Any) -> Iterator[None]:
-    """The channel, running in a thread of its own until the block ends."""
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    def run() -> None:
-        values = {"respond": dialogue.respond, "database": dialogue.database, **given}
-        work = telegram.run(stop, token=TOKEN, base_url=fake.base_url, **values)
-        loop.run_until_complete(work)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        assert not thread.is_alive()
-        loop.close()
+def _running(fake: FakeTelegram, dialogue: Dialogue, **given: Any) -> AbstractContextManager[None]:
+    """The channel with this dialogue, until the block ends."""
+    values = {"respond": dialogue.respond, "database": dialogue.database, **given}
+    return channel_running(fake, **values)
 
 
 @pytest.fixture
@@ -58,13 +41,6 @@ def fake() -> Iterator[FakeTelegram]:
 def running(fake: FakeTelegram, dialogue_alone: Dialogue) -> Iterator[FakeTelegram]:
     with _running(fake, dialogue_alone):
         yield fake
-
-
-def _until(check: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 def test_the_first_message_says_that_it_is_a_machine_and_what_telegram_is(running: FakeTelegram) -> None:
@@ -108,7 +84,7 @@ def test_other_than_text_is_answered_politely(running: FakeTelegram, content: di
 def test_a_group_is_refused_and_left(running: FakeTelegram) -> None:
     running.update({"message": message(-500, kind="group", text="hej")})
     running.wait_for(-500, "bara i privata chattar")
-    _until(lambda: "leaveChat" in running.calls)
+    until(lambda: "leaveChat" in running.calls)
     assert running.texts(500) == []
 
 
@@ -162,7 +138,7 @@ def test_too_many_messages_holds_up_only_its_own_chat(fake: FakeTelegram, dialog
     fake.fail("sendMessage", 429, parameters={"retry_after": 300})
     fake.say(CHAT, "/hjalp")
     with _running(fake, dialogue_alone):
-        _until(lambda: fake.calls.count("sendMessage") == 1)
+        until(lambda: fake.calls.count("sendMessage") == 1)
         fake.say(CHAT + 1, "/hjalp")
         fake.wait_for(CHAT + 1, "Så här kan du göra")
         assert fake.texts(CHAT) == []
@@ -172,7 +148,7 @@ def test_a_blocked_bot_gives_up_quietly(fake: FakeTelegram, dialogue_alone: Dial
     fake.fail("sendMessage", 403)
     fake.say(CHAT, "/hjalp")
     with _running(fake, dialogue_alone):
-        _until(lambda: "sendMessage" in fake.calls)
+        until(lambda: "sendMessage" in fake.calls)
         fake.say(CHAT + 1, "/hjalp")
         fake.wait_for(CHAT + 1, "Så här kan du göra")
     assert deliveries.waiting(database, "telegram") == []
@@ -183,7 +159,7 @@ def test_a_refused_token_is_tried_again(fake: FakeTelegram, dialogue_alone: Dial
     for method in ("getMe", "getUpdates"):
         fake.fail(method, status)
     fake.say(CHAT, "/hjalp")
-    with _running(fake, dialogue_alone, longest_wait=0.1):
+    with _running(fake, dialogue_alone, pace=Pace(refused_wait=0.1)):
         fake.wait_for(CHAT, "Så här kan du göra")
 
 
@@ -210,7 +186,7 @@ def test_a_stored_message_of_another_version_is_dismissed(
         deliveries.receive(database, "telegram", f"{number}", payload, datetime.now(UTC), sender=str(CHAT))
     with _running(fake, dialogue_alone):
         fake.wait_for(CHAT, telegram.SORRY)
-        _until(lambda: deliveries.waiting(database, "telegram") == [])
+        until(lambda: deliveries.waiting(database, "telegram") == [])
 
 
 @pytest.mark.parametrize(("hours", "left"), [(1, 1), (25, 0)])
@@ -226,7 +202,7 @@ def test_a_reply_is_given_up_by_its_age(
         deliveries.postpone(database, row.id, now)
     fake.fail("sendMessage", 500)
     with _running(fake, dialogue_alone):
-        _until(lambda: "sendMessage" in fake.calls)
+        until(lambda: "sendMessage" in fake.calls)
         time.sleep(0.5)
     assert len(deliveries.due(database, "telegram", now + timedelta(hours=1))) == left
 
@@ -264,7 +240,7 @@ def test_an_interest_is_registered_in_telegram(running: FakeTelegram, database: 
             running.tap_id(CHAT, answers[0])
         else:
             running.say(CHAT, typed["tel"] if "telefon" in newest["text"].lower() else "Kim Testsson")
-        _until(lambda seen=seen: len(running.texts(CHAT)) > seen)  # type: ignore[misc]
+        until(lambda seen=seen: len(running.texts(CHAT)) > seen)  # type: ignore[misc]
         assert number < 19
     running.tap(CHAT, "Skicka in")
     running.wait_for(CHAT, "Din referens är")
