@@ -5,6 +5,7 @@ UV := .tools/bin/uv
 PY := .venv/bin/python
 RASA := nlu/rasa
 RASA_PY := $(RASA)/.venv/bin/python
+OURS := bot brochures commands forms nlu review storage supply_chain $(wildcard *.py)
 export UV_NO_PROGRESS := 1
 # uv does not read pip's settings: behind a package mirror it gets the address that pip has.
 ifndef UV_DEFAULT_INDEX
@@ -16,7 +17,7 @@ endif
 export RASA_TELEMETRY_ENABLED := false
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help serve test check train bench pictures lock setup clean
+.PHONY: help serve test check audit train bench pictures lock setup clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -30,13 +31,18 @@ test: setup .venv/.dev ## Set up what the tests need and run them all
 	@$(PY) tests/chromium.py
 	@$(PY) -m pytest
 
-check: .venv/.dev $(RASA)/.venv/.app ## Style, types, imports, dependencies, words, and the measured understanding
+check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, imports, dependencies, words, and the measured understanding
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/deptry .
+	@.tools/audit/bin/bandit -q -r $(OURS) -x $(RASA)/.venv -s B101,B105,B404,B603
+	@$(PY) -m supply_chain check
 	@.venv/bin/kontakt evaluate
+
+audit: .venv/.dev .tools/audit/.installed ## Ask an advisory service about every locked package, where one is in reach
+	@$(PY) -m supply_chain audit --pip-audit .tools/audit/bin/pip-audit
 
 train: setup ## Train the NLU model when its data has changed
 	@.venv/bin/kontakt train
@@ -63,6 +69,11 @@ bench: .venv/.dev setup ## Measure speed, side by side
 	@$(UV) pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.lock
 	@touch $@
 
+.tools/audit/.installed: .tools/.uv supply_chain/requirements.lock
+	@test -x .tools/audit/bin/python || $(UV) venv --quiet --python '>=3.11' .tools/audit
+	@$(UV) pip sync --quiet --python .tools/audit/bin/python --require-hashes supply_chain/requirements.lock
+	@touch $@
+
 $(RASA)/.venv/.app: .tools/.uv $(RASA)/requirements.lock
 	@echo "[3/3] the NLU's environment (Rasa, about 2 GB, once)"
 	@test -x $(RASA_PY) || $(UV) venv --quiet --python 3.10 $(RASA)/.venv 2>/dev/null || { echo "kontakt: no Python 3.10 to be had for Rasa: install python3.10, or let uv download it" >&2; exit 1; }
@@ -79,6 +90,8 @@ lock: .tools/.uv ## Renew the requirements.lock files
 	@$(UV) $(LOCK) --python-version 3.11 --extra setup pyproject.toml -o requirements.lock
 	@$(UV) $(LOCK) --python-version 3.11 --extra setup --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@cd $(RASA) && ../../$(UV) $(LOCK) --python-version 3.10 pyproject.toml -o requirements.lock
+	@printf 'bandit\npip-audit\n' | $(UV) $(LOCK) --python-version 3.11 - -o supply_chain/requirements.lock
+	@$(PY) -m supply_chain sbom
 
 clean: ## Remove environments and caches; var/ with database and keys stays
 	@rm -rf .tools .venv $(RASA)/.venv .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -12,17 +12,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from settings import Settings
+from settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from bot.channels.telegram_webhook import Webhook
     from bot.scene import Tools
     from nlu.client import NluClient
+    from nlu.evaluation import Evaluation
     from nlu.process import NluProcess
     from storage.database import Database
+    from storage.retention import PurgeReport
 
 NLU_START_SECONDS = 60
+PURGE_HOURS = 1.0
+"""How often what is too old is removed."""
 
 
 def note(message: str) -> None:
@@ -37,8 +42,9 @@ def make_tools(settings: Settings) -> "Tools":
     from bot.wording import load_wordings
     from brochures.lookup import load_library
     from forms.loader import load_forms
-    from installation import FORMS, check_names
+    from installation import FORMS, RASA, check_names
     from nlu.client import NluClient
+    from nlu.vocabulary import known_words
 
     forms = load_forms(FORMS)
     library = load_library()
@@ -58,6 +64,7 @@ def make_tools(settings: Settings) -> "Tools":
         receipt_for=lambda token: None,
         default_municipality=settings.municipality,
         web_address=settings.web_address,
+        known_words=known_words(RASA / "data"),
         forms_by_channel={"telegram": named[chosen] if isinstance(chosen, str) else frozenset(chosen)},
     )
 
@@ -107,6 +114,39 @@ def nlu_client(settings: Settings, timeout: float | None = None) -> "Iterator[Nl
         yield NluClient(run_file, timeout)
     finally:
         process.stop()
+
+
+def measure(settings: Settings) -> "Evaluation":
+    """How well the evaluation sentences are understood, danger found by all the means that residents have."""
+    from bot import answering, understanding
+    from bot.safety import load_phrases
+    from installation import RASA
+    from nlu import evaluation, sentences
+
+    with nlu_client(settings, timeout=10) as nlu:
+        means: dict[str, evaluation.Means] = {
+            "the phrases": lambda text, whole: load_phrases().kind_of(text) is not None,
+            "the NLU": lambda text, whole: understanding.danger_in(whole, text) is not None,
+            "the NLU, sentence by sentence": lambda text, whole: (
+                understanding.danger_in_story(nlu.understand, text) is not None
+            ),
+        }
+        return evaluation.evaluate(sentences.read_sentences(RASA / "evaluation"), nlu.understand, means, answering.SURE)
+
+
+def purge(settings: Settings, database: "Database", *, actor: str, confirmed: bool = False) -> "PurgeReport":
+    """Remove what is too old by the municipality's policy. Raises what `storage.retention.purge` raises."""
+    from storage import retention
+
+    return retention.purge(
+        database,
+        retention.load_policy(settings.retention_policy),
+        datetime.now(UTC),
+        actor=actor,
+        tombstone_file=settings.tombstones,
+        uptime=retention.read_uptime(),
+        confirmed=confirmed,
+    )
 
 
 def os_user() -> str:
@@ -163,20 +203,39 @@ def run_service(settings: Settings) -> None:
                 names,
                 session_secret=database.keyring.session_secret,
                 secure_cookies=settings.secure_cookies,
+                library=tools.library,
             )
-            sites = [
-                serving.Site(site, listener) for site, listener in zip((chat_site, review_site), listeners, strict=True)
-            ]
-            serving.run(sites, _tasks(settings, dialogue, database, nlu), started)
+            webhook = _webhook(settings, database)
+            apps: tuple[Any, Any] = (webhook.in_front_of(cast(Any, chat_site)) if webhook else chat_site, review_site)
+            sites = [serving.Site(app, listener) for app, listener in zip(apps, listeners, strict=True)]
+            serving.run(sites, _tasks(settings, dialogue, database, nlu, webhook), started)
         finally:
             nlu.stop()
 
 
-def _tasks(settings: Settings, dialogue: Any, database: "Database", nlu: "NluProcess") -> list[Any]:
+def _webhook(settings: Settings, database: "Database") -> "Webhook | None":
+    """Where Telegram posts its updates, when the settings say so. Its secret is made of the installation's keys."""
+    from bot.channels.telegram_webhook import Webhook
+
+    if not settings.telegram_token or not settings.telegram.webhook_url:
+        return None
+    secret = database.keyring.fingerprint("", "telegram webhook")
+    try:
+        return Webhook(settings.telegram.webhook_url, secret)
+    except ValueError as error:
+        raise SettingsError(f"setting telegram.webhook_url: {error}") from None
+
+
+def _tasks(
+    settings: Settings, dialogue: Any, database: "Database", nlu: "NluProcess", webhook: "Webhook | None"
+) -> list[Any]:
     """What runs beside the two sites: the watch over the NLU process, and Telegram when there is a token."""
     import serving
 
-    tasks = [partial(serving.keep_running, nlu)]
+    tasks: list[Any] = [
+        partial(serving.keep_running, nlu),
+        partial(serving.repeat_purge, partial(purge, settings, database, actor="system"), PURGE_HOURS),
+    ]
     if settings.telegram_token:
         from bot.channels import telegram
 
@@ -190,6 +249,7 @@ def _tasks(settings: Settings, dialogue: Any, database: "Database", nlu: "NluPro
                 base_url=settings.telegram.base_url,
                 respond=dialogue.respond,
                 database=database,
+                webhook=webhook,
             )
         )
     return tasks

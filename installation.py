@@ -20,8 +20,13 @@ from nlu.process import running
 from nlu.training import TrainingError
 from settings import ROOT, Settings, SettingsError
 from storage import database as db
+from storage import tombstones
+from storage.backup_file import BackupError
 from storage.database import Database, DatabaseError, DatabaseUnavailableError
-from storage.encryption import KeyFileError, load_keys, make_keys
+from storage.encryption import KeyFileError, Keyring, keyring_from_texts, load_keys, make_keys
+from storage.retention import ClockError, RetentionPolicyError, TooManyError, load_policy
+from storage.rotation import RetireError
+from storage.tombstones import TombstoneError
 
 FORMS = ROOT / "forms" / "definitions"
 RASA = ROOT / "nlu" / "rasa"
@@ -38,6 +43,12 @@ EXPECTED = (
     InstallationError,
     DatabaseError,
     KeyFileError,
+    RetireError,
+    BackupError,
+    TombstoneError,
+    RetentionPolicyError,
+    ClockError,
+    TooManyError,
     TrainingError,
     BrochureError,
     FormDefinitionError,
@@ -74,8 +85,10 @@ def check_names(settings: Settings, municipalities: Collection[str], forms: Coll
 def is_new(settings: Settings) -> bool:
     """Whether nothing has been stored yet, so that keys may be made without making anything unreadable.
 
-    Raises DatabaseUnavailableError when the database cannot say.
+    Keys that are given as settings are never made here. Raises DatabaseUnavailableError when the database cannot say.
     """
+    if settings.key_texts:
+        return False
     if settings.database_url:
         return not settings.keys.exists() and not _has_schema(settings.database)
     return not settings.keys.exists() and not (settings.var / "kontakt.db").exists()
@@ -91,6 +104,11 @@ def _has_schema(url: str) -> bool:
     return True
 
 
+def keyring_of(settings: Settings) -> Keyring:
+    """The keys, from settings or from their files. Raises KeyFileError, and SettingsError for some of three."""
+    return keyring_from_texts(*settings.key_texts) if settings.key_texts else load_keys(settings.keys)
+
+
 def open_database(settings: Settings) -> Database:
     """Keys read (made on the very first start), schema brought up to date, database opened.
 
@@ -99,9 +117,13 @@ def open_database(settings: Settings) -> Database:
     if is_new(settings):
         settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
         make_keys(settings.keys)
-    keyring = load_keys(settings.keys)
+    keyring = keyring_of(settings)
     db.migrate(settings.database)
-    return Database(settings.database, keyring)
+    database = Database(settings.database, keyring)
+    if not settings.tombstones.exists():
+        settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
+        tombstones.append(settings.tombstones, keyring, [])
+    return database
 
 
 def model(settings: Settings, progress: Callable[[str], None]) -> Path:
@@ -133,7 +155,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("settings", _problem(lambda: _check_contents(settings)))
     yield Finding("NLU environment", _problem(check_nlu_environment))
     yield Finding("NLU model", _problem(lambda: _check_model(settings)))
-    yield Finding("keys", _problem(lambda: is_new(settings) or load_keys(settings.keys)))
+    yield Finding("keys", _problem(lambda: is_new(settings) or keyring_of(settings)))
     yield Finding("database", _problem(lambda: _check_database(settings)))
     if running(settings.nlu_run_file):
         yield Finding("ports: Kontakt is running", None)
@@ -143,6 +165,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_contents(settings: Settings) -> None:
+    load_policy(settings.retention_policy)
     places = load_library().municipalities
     check_names(settings, {place.id for place in places}, load_forms(FORMS))
 
@@ -162,7 +185,7 @@ def _check_database(settings: Settings) -> None:
     if is_new(settings):
         return
     db.check_schema(settings.database)
-    Database(settings.database, load_keys(settings.keys)).close()
+    Database(settings.database, keyring_of(settings)).close()
 
 
 def _problem(check: Callable[[], object]) -> str | None:

@@ -15,6 +15,9 @@ import structlog
 import uvicorn
 
 from nlu.process import NluProcessError
+from storage.database import DatabaseError
+from storage.retention import ClockError, PurgeReport, RetentionPolicyError, TooManyError
+from storage.tombstones import TombstoneError
 
 GRACE_SECONDS = 5
 """How long requests under way may take when the service stops."""
@@ -135,6 +138,20 @@ async def keep_running(process: Restartable, stop: asyncio.Event) -> None:
             await asyncio.to_thread(process.start)
         except NluProcessError as error:
             logger.error("nlu.not_started", reason=str(error))
+
+
+async def repeat_purge(purge: Callable[[], PurgeReport], hours: float, stop: asyncio.Event) -> None:
+    """Remove what is too old now and every so many hours; what was refused is tried again the next time."""
+    while True:
+        try:
+            report = await asyncio.to_thread(purge)
+        except (DatabaseError, ClockError, TooManyError, TombstoneError, RetentionPolicyError) as error:
+            logger.error("retention.refused", reason=str(error))
+        else:
+            if report.purged or report.left_in_wal:
+                logger.info("retention.purged", left_in_wal=report.left_in_wal, **report.purged)
+        if await _set_within(stop, hours * 3600):
+            return
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -31,6 +31,8 @@ class TelegramSettings(BaseModel):
     """The forms that may be filled in inside Telegram. default: those whose definition names telegram as a channel."""
     base_url: str = "https://api.telegram.org/bot"
     """The Bot API server; another one for tests or for a server of one's own."""
+    webhook_url: str | None = Field(default=None, pattern=r"^https://\S+$")
+    """Where Telegram posts updates, as the world reaches it; None: they are fetched by long polling."""
 
 
 class Settings(BaseSettings):
@@ -51,8 +53,14 @@ class Settings(BaseSettings):
     """Database, keys and model: all that is made when the program runs."""
     database_url: str | None = Field(None, repr=False)
     """None: SQLite in `var`."""
+    encryption_keys: str | None = Field(None, repr=False)
+    """The keys that would be in files under `var`, instead of them; all three or none."""
+    lookup_key: str | None = Field(None, repr=False)
+    session_key: str | None = Field(None, repr=False)
     telegram_token: str | None = Field(None, repr=False)
     telegram: TelegramSettings = TelegramSettings()
+    retention: Path | None = None
+    """The municipality's decision on how long things are kept; None: our proposal, storage/retention.yml."""
     nlu_timeout: float = Field(2.0, gt=0, le=30)
     """Seconds to wait for the NLU process before going on without it."""
 
@@ -67,9 +75,29 @@ class Settings(BaseSettings):
         return self.var / "keys"
 
     @property
+    def key_texts(self) -> tuple[str, str, str] | None:
+        """The keys that are given as settings; None when they are in files. Raises SettingsError for some of three."""
+        given = {name: getattr(self, name) for name in ("encryption_keys", "lookup_key", "session_key")}
+        if not any(given.values()):
+            return None
+        if missing := [f"KONTAKT_{name.upper()}" for name, value in given.items() if not value]:
+            raise SettingsError(f"keys are given as settings, but {', '.join(missing)} is missing")
+        return given["encryption_keys"], given["lookup_key"], given["session_key"]
+
+    @property
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{self.var / 'kontakt.db'}"
+
+    @property
+    def retention_policy(self) -> Path:
+        """The file that says how long things are kept."""
+        return self.retention or ROOT / "storage" / "retention.yml"
+
+    @property
+    def tombstones(self) -> Path:
+        """Fingerprints of what has been purged, kept outside the database."""
+        return self.var / "tombstones"
 
     @property
     def models(self) -> Path:

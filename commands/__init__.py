@@ -1,0 +1,1 @@
+"""The commands of `kontakt`, one module for each kind of person who uses them."""

@@ -1,0 +1,55 @@
+"""`kontakt backup` and `kontakt restore`: a sealed copy of the whole database, its rehearsal, and putting it back."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import assembly
+from commands.options import fail
+from settings import load_settings
+
+
+def backup(target: Annotated[Path, typer.Argument(help="A new file; one that exists is never replaced.")]) -> None:
+    """Write a sealed copy of the whole database to a new file, while everything goes on."""
+    from storage.backup import make_backup
+
+    with assembly.open_database_of(load_settings()) as database:
+        made = make_backup(database, target, datetime.now(UTC))
+    typer.echo(f"{target}: {sum(made.rows.values())} rows, {made.rows.get('submissions', 0)} submissions")
+    assembly.note(f"check it: kontakt restore {target} --check")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    check: Annotated[bool, typer.Option("--check", help="Only rehearse it, in memory.")] = False,
+    into: Annotated[str | None, typer.Option(help="The address of an empty database made by kontakt migrate.")] = None,
+) -> None:
+    """Rehearse a backup in memory (--check), or put it into an empty database (--into). All of it, or nothing."""
+    from installation import keyring_of
+    from storage import tombstones
+    from storage.backup import check_backup
+    from storage.backup import restore as put_back
+
+    if check == (into is not None):
+        fail("choose --check or --into")
+    settings = load_settings()
+    keyring = keyring_of(settings)
+    if into is None:
+        found = check_backup(file, keyring)
+    else:
+        purged = tombstones.read(settings.tombstones, keyring)
+        at, left_out = datetime.now(UTC), [stone.fingerprint for stone in purged]
+        done = put_back(file, into, keyring, at, actor=assembly.staff(), tombstones=left_out)
+        found = done.backup
+        typer.echo(f"left out because it has been purged: {sum(done.purged.values())} rows")
+    typer.echo(
+        f"made {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values())} rows,"
+        f" {found.rows.get('submissions', 0)} submissions, {found.audit_events} audit events"
+    )
+    for problem in found.problems:
+        typer.echo(problem)
+    if found.problems:
+        fail(f"{file}: {len(found.problems)} problems that were in the database when the backup was made")
+    typer.echo("everything can be read, and the audit trail is whole" if check else "put back")

@@ -1,0 +1,105 @@
+"""`kontakt submissions` and `kontakt reviewers`: what has come in, and who may read it. Every reading is audited."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import assembly
+from commands.options import AsJson, Municipality, fail, known_municipality
+from settings import load_settings
+
+submissions_app = typer.Typer(help="What residents have sent in. Every reading is audited.", no_args_is_help=True)
+reviewers_app = typer.Typer(help="Staff accounts.", no_args_is_help=True)
+
+
+@submissions_app.command("list")
+def submissions_list(
+    as_json: AsJson = False,
+    status: Annotated[str | None, typer.Option(help="Only those with this status.")] = None,
+    municipality: Municipality = None,
+    form_id: Annotated[str | None, typer.Option("--form", help="Only those of this form.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+) -> None:
+    """List submissions, newest first: reference, form, municipality, received, status. No answers."""
+    from storage import submissions
+
+    if status is not None and status not in submissions.TRANSITIONS:
+        fail(f"no status {status!r}: choose one of {', '.join(submissions.TRANSITIONS)}")
+    place = known_municipality(municipality)
+    with assembly.open_database_of(load_settings()) as database:
+        rows = submissions.listing(database, status=status, municipality=place, form_id=form_id, limit=limit)
+    for row in rows:
+        if as_json:
+            typer.echo(json.dumps(_summary(row), ensure_ascii=False))
+        else:
+            received = f"{row.received_at:%Y-%m-%d %H:%M}"
+            typer.echo(f"{row.reference}  {received}  {row.status:<22} {row.municipality:<9} {row.form_id}")
+
+
+def _summary(row: Any) -> dict[str, Any]:
+    return {
+        "reference": row.reference,
+        "form_id": row.form_id,
+        "municipality": row.municipality,
+        "channel": row.channel,
+        "language": row.language,
+        "received_at": row.received_at.isoformat(),
+        "status": row.status,
+    }
+
+
+@submissions_app.command("show")
+def submissions_show(reference: str, as_json: AsJson = False) -> None:
+    """Show one submission with its answers. The reading is audited."""
+    found = _opened(reference)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        if name != "answers":
+            typer.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    for slot, value in found["answers"].items():
+        typer.echo(f"  {slot}: {'–' if value is None else ', '.join(value) if isinstance(value, list) else value}")
+
+
+@submissions_app.command("export")
+def submissions_export(
+    reference: str,
+    to: Annotated[Path | None, typer.Option(help="File to write (mode 0600); default standard output.")] = None,
+) -> None:
+    """Export one submission as JSON. The reading is audited."""
+    text = json.dumps(_opened(reference), ensure_ascii=False, indent=2) + "\n"
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        fail(f"{to}: {error.strerror}")
+
+
+def _opened(reference: str) -> dict[str, Any]:
+    from storage import submissions
+
+    with assembly.open_database_of(load_settings()) as database:
+        wanted = submissions.read_reference(reference)
+        found = wanted and submissions.open_submission(database, wanted, actor=assembly.staff(), at=datetime.now(UTC))
+    if not found:
+        fail(f"no submission with the reference {reference!r}")
+    return _summary(found.summary) | {"answers": dict(found.answers), "flags": list(found.flags)}
+
+
+@reviewers_app.command("add")
+def reviewers_add() -> None:
+    """Make a link with which one person can make an account. It works once, for 30 minutes."""
+    from storage import reviewers
+
+    settings = load_settings()
+    with assembly.open_database_of(settings) as database:
+        token = reviewers.create_invitation(database, datetime.now(UTC), actor=assembly.staff())
+    typer.echo(f"http://{settings.host}:{settings.review_port}/valkommen/{token}")
