@@ -39,7 +39,7 @@ FORBIDDEN = [
 
 
 def texts_for_people(library: Library) -> list[str]:
-    texts = [answer.text for answer in library.answers.values()]
+    texts = [text for answer in library.answers.values() for text in (answer.text, answer.easy) if text]
     for words in library.vocabulary.topics.values():
         for named in (words.label, words.question, *words.by_service.values()):
             texts += list(named.values())
