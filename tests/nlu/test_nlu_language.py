@@ -1,8 +1,14 @@
 """Which language a message is in: short chat sentences, and short words that must never switch."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlu.evaluation import EvaluationError
 from nlu.language import detect
+from nlu.language_evaluation import FLOOR, HALVES, UNKNOWN, Message, measure, read_messages, table
 
 SWEDISH_AND_ENGLISH = ("sv", "en")
 ALL = ("sv", "en", "fi", "ar", "so", "uk", "fa", "pl", "es")
@@ -33,7 +39,6 @@ vi bor trångt, får vi bli kontaktfamilj ändå
 hur går det med min ansökan
 tack för hjälpen
 jag skrev fel nummer
-kontaktfamilj sala
 kontaktperson för min pappa
 när träffas gruppen
 pratar ni med skolan
@@ -158,7 +163,55 @@ cool
 12 maj
 2024-05-12
 klass 5b
+kontaktfamilj sala
+kontaktperson för vuxna
+kontaktperson för vuxna vingåker
+särskilt kvalificerad kontaktperson
+kontakt person
+Per Olsson
+Alla Petrova
+Can Yilmaz
+Will Smith
+Ana de la Cruz
+amina hassan warsame nur
+Nya vägen 3
+Lilla Nygatan 12, 733 30 Sala
+محمد الحسن
+Олена Коваль
+كل شي
+спасибо
+gracias
+mahadsanid
+так
+سلام
 """.strip().splitlines()
+
+NAMES = """
+Ali Anna Fatima Mohamed Olena Тарас Олена محمد فاطمة Åsa Karl-Erik Wojciech María José Aino Väinö Abdullahi Hodan حسن
+Per Bo Mina Alla Will Can Hope May Min Lindqvist Öberg Kowalczyk Shevchenko Коваль Warsame Korhonen García
+""".strip().split()
+
+SERVICE_WORDS = """
+kontaktperson kontaktfamilj kontaktgrupp umgängesstödjare umgangesstod Sala Götene Vingåker Kramfors BankID soc LSS
+""".strip().split()
+
+COURTESIES = """
+ja nej ok okej yes no tack hej hello thanks please sorry hej då 👍 😀 ?! ... jo mm
+""".strip().split()
+
+NUMBERS = """
+2 14 7B 0701740605 2024-05-12 15.30 733 30
+""".strip().split()
+
+short_words = st.one_of(
+    st.text(max_size=30).filter(lambda text: len(text.split()) < 2),
+    st.text(st.characters(categories=["L"]), min_size=1, max_size=20),
+    st.sampled_from([word for words in (SWEDISH, ENGLISH, NAMES) for text in words for word in text.split()]),
+    *(
+        st.lists(st.sampled_from(words), min_size=1, max_size=4).map(" ".join)
+        for words in (NAMES, SERVICE_WORDS + NUMBERS, COURTESIES + SERVICE_WORDS, NUMBERS + COURTESIES)
+    ),
+)
 
 
 @pytest.mark.parametrize("text", SWEDISH)
@@ -190,6 +243,14 @@ def test_a_short_word_never_switches_a_conversation(text: str, usual: str, offer
     assert detect(text, offered, usual) in (None, usual)
 
 
+@given(text=short_words, usual=st.sampled_from(ALL), offered=st.permutations(ALL), left_out=st.integers(0, 7))
+@settings(max_examples=400, deadline=None)
+def test_no_short_word_ever_switches_whatever_the_conversation_speaks(
+    text: str, usual: str, offered: list[str], left_out: int
+) -> None:
+    assert detect(text, (usual, *offered[left_out:]), usual) in (None, usual)
+
+
 @pytest.mark.parametrize("text", ["", " ", "\0", "\ud83d", "\u202e", "1" * 5000, "a" * 100_000, "ord " * 50_000])
 def test_anything_is_taken(text: str) -> None:
     assert detect(text, ALL) in (None, *ALL)
@@ -205,3 +266,57 @@ def test_the_same_text_gives_the_same_answer() -> None:
     texts = SWEDISH + ENGLISH + [text for _, text in OTHERS] + NEVER_SWITCHES
     first = [detect(text, ALL, "sv") for text in texts]
     assert all([detect(text, ALL, "sv") for text in texts] == first for _ in range(3))
+
+
+@pytest.mark.parametrize("usual", [None, "sv", "en", "ar", "pl"])
+def test_short_messages_are_named_rightly(usual: str | None) -> None:
+    named = measure(read_messages(), lambda text: detect(text, ALL, usual))
+    assert named.total.value >= FLOOR, table(named)
+    assert all(half.value >= 0.92 for half in named.halves.values()), table(named)
+    assert all(share.value >= 0.85 for share in named.languages.values()), table(named)
+
+
+def test_the_messages_are_enough_short_and_none_is_written_twice() -> None:
+    messages = read_messages()
+    counts = dict.fromkeys((*ALL, UNKNOWN), 0)
+    for message in messages:
+        counts[message.language] = counts.get(message.language, 0) + 1
+        assert 1 <= len(message.text.split()) <= 12
+    assert counts.pop(UNKNOWN) >= 45 and min(counts.values()) >= 30 and len(counts) >= 12 and len(messages) >= 420
+    assert len({message.text for message in messages}) == len(messages)
+    assert {message.half for message in messages} == set(HALVES)
+
+
+def test_messages_of_languages_we_do_not_answer_in_are_to_be_given_no_name() -> None:
+    expected = {message.language: message.expected for message in read_messages()}
+    assert {language for language, named in expected.items() if named} == set(ALL)
+
+
+def test_what_is_named_is_counted_and_what_is_misnamed_is_told() -> None:
+    messages = [
+        Message("hur söker man", "sv", "tuned", "sv"),
+        Message("hvordan søker jeg", "no", "tuned", None),
+        Message("ok", "unknown", "kept", None),
+    ]
+    named = measure(messages, {"hur söker man": "sv", "hvordan søker jeg": "sv", "ok": None}.get)
+    assert (named.total.hits, named.total.total) == (2, 3)
+    assert {half: share.hits for half, share in named.halves.items()} == {"tuned": 1, "kept": 1}
+    assert [(miss.message.text, miss.got) for miss in named.misses] == [("hvordan søker jeg", "sv")]
+    assert "hvordan søker jeg  | none (no) -> sv" in table(named)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("[1", "cannot be read"),
+        ("- a", "needs languages"),
+        ("sv: {tuned: a}", "sv needs `tuned:` and `kept:`"),
+        ("no: {tuned: a, kept: b}", "False needs"),
+        ("sv: {tuned: 1, kept: b}", "tuned of sv is not text"),
+    ],
+)
+def test_a_file_of_messages_that_cannot_be_read_says_why(written: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "messages.yml"
+    path.write_text(written, "utf-8")
+    with pytest.raises(EvaluationError, match=f"messages.yml: .*{reason}"):
+        read_messages(path)
