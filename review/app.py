@@ -1,7 +1,8 @@
 """The staff's side as one application: its routes, its door, its headers and its error pages in one list.
 
-HTML that works without JavaScript. It stands on storage (submissions, reviewers, audit) and forms; it never
-sees a draft and never talks to the bot or the NLU. Serving it on a port of its own is left to the caller.
+HTML that works without JavaScript. It stands on storage (submissions, reviewers, audit, missed questions), forms and
+brochures; it never sees a draft and never talks to the bot or the NLU. Serving it on a port of its own is left to
+the caller.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +16,13 @@ from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
+from brochures.lookup import Library, load_library
 from forms.form import Form
 from review.access import Door
 from review.desk import Desk
 from review.error_pages import make_error_pages
-from review.labels import load_channels, load_event_texts, load_statuses
+from review.labels import load_channels, load_event_texts, load_missed_reasons, load_statuses
+from review.missed_list import show_missed_questions
 from review.pages import make_engine
 from review.passwords import Passwords
 from review.sign_in import show_sign_in, sign_in, sign_out
@@ -64,19 +67,22 @@ def create_app(
     sign_in_note: str | None = None,
     clock: Callable[[], datetime] = utc_now,
     passwords: Passwords | None = None,
+    library: Library | None = None,
 ) -> Litestar:
     """The review pages.
 
     `forms`: form id -> form, for the filter of the list; `municipality_names`: id -> name; `session_secret`:
     32 secret bytes; `secure_cookies`: True wherever the pages are reached over https; `sign_in_note`: a
     sentence for the sign-in page; `clock`: aware UTC time; `passwords`: other hashing costs than the usual
-    ones.
+    ones; `library`: the brochures, for the names of topics and services (None: read here).
     """
     desk = Desk(
         database=database,
         forms=forms,
         municipality_names=municipality_names,
+        library=library or load_library(),
         statuses=load_statuses(),
+        missed_reasons=load_missed_reasons(),
         channels=load_channels(),
         event_texts=load_event_texts(),
         passwords=passwords or Passwords(),
@@ -106,6 +112,7 @@ def create_app(
             show_submission,
             change_status,
             add_note,
+            show_missed_questions,
         ],
     )
     files = create_static_files_router("/static", [STATIC], opt={"asset": True}, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""What the review pages stand on: the database, the forms, the labels, the secret and the clock, in one
+"""What the review pages stand on: the database, the forms, the brochures, the labels, the secret and the clock, in one
 frozen object.
 
 `create_app` makes one `Desk`; handlers fetch it with `desk_of(request)`. Nothing here decides anything.
@@ -13,8 +13,9 @@ from typing import Any, TypeAlias, cast
 
 from litestar import Request
 
+from brochures.lookup import Library
 from forms.form import Form
-from review.labels import Status
+from review.labels import Reason, Status
 from review.passwords import Passwords
 from storage.database import Database
 
@@ -28,7 +29,9 @@ class Desk:
     database: Database
     forms: Mapping[str, Form]
     municipality_names: Mapping[str, str]
+    library: Library
     statuses: Mapping[str, Status]
+    missed_reasons: Mapping[str, Reason]
     channels: Mapping[str, str]
     event_texts: Mapping[str, str]
     passwords: Passwords

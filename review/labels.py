@@ -1,4 +1,4 @@
-"""What staff read for statuses, channels, languages and times. The texts are data in the YAML files beside
+"""What staff read for statuses, reasons, channels, languages and times. The texts are data in the YAML files beside
 this module."""
 
 from collections.abc import Mapping
@@ -25,10 +25,24 @@ class Status:
     tone: str
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a question is kept for staff, as they see it."""
+
+    label: str
+    description: str
+
+
 def load_statuses() -> Mapping[str, Status]:
     """Status id -> Status, in the order staff meet them."""
     data = yaml.safe_load((HERE / "statuses.yml").read_text(encoding="utf-8"))
     return {status: Status(**texts) for status, texts in data.items()}
+
+
+def load_missed_reasons() -> Mapping[str, Reason]:
+    """Reason id -> Reason, in the order staff meet them."""
+    data = yaml.safe_load((HERE / "missed_reasons.yml").read_text(encoding="utf-8"))
+    return {reason: Reason(**texts) for reason, texts in data.items()}
 
 
 def load_channels() -> Mapping[str, str]:

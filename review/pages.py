@@ -1,6 +1,6 @@
-"""Fills in a template with what every page needs: who is signed in and the form token."""
+"""Fills in a template with what every page needs: who is signed in and the form token; reads a list's filters."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,9 @@ def page(
         cookies=list(cookies),
         media_type="text/html",
     )
+
+
+def chosen_filter(request: StaffRequest, field: str, options: Container[str]) -> str | None:
+    """What a list is narrowed to by this field of the address; None (everything) for anything but an option."""
+    value = request.query_params.get(field)
+    return value if value in options else None

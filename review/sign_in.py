@@ -25,7 +25,7 @@ MOST_PER_NAME: Final = 5
 """Attempts in WINDOW for one username from one address."""
 MOST_PER_ADDRESS: Final = 30
 """Attempts in WINDOW from one address, whatever the username."""
-ONWARD: Final = re.compile(r"/inkommet(/[0-9A-Z]{8})?")
+ONWARD: Final = re.compile(r"/inkommet(/[0-9A-Z]{8})?|/fragor")
 """Where a sign-in may lead: our own pages, nothing else."""
 WRONG: Final = "Användarnamnet eller lösenordet stämmer inte. Kontrollera stavningen och försök igen."
 NOTICES: Final = {"konto": "Kontot är skapat. Nu kan du logga in.", "utloggad": "Du är utloggad."}

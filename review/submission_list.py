@@ -16,7 +16,7 @@ from litestar.response import Template
 from forms.form import in_language
 from review.desk import Desk, StaffRequest, desk_of
 from review.labels import language_name, stockholm_iso, stockholm_time
-from review.pages import page
+from review.pages import chosen_filter, page
 from storage import submissions
 from storage.submissions import SubmissionSummary
 
@@ -53,9 +53,9 @@ def show_list(request: StaffRequest) -> Template:
     and 1."""
     desk = desk_of(request)
     filters = Filters(
-        status=_known(request.query_params.get("status"), desk.statuses),
-        form_id=_known(request.query_params.get("formular"), desk.forms),
-        municipality=_known(request.query_params.get("kommun"), desk.municipality_names),
+        status=chosen_filter(request, "status", desk.statuses),
+        form_id=chosen_filter(request, "formular", desk.forms),
+        municipality=chosen_filter(request, "kommun", desk.municipality_names),
     )
     narrowed: dict[str, Any] = {
         "status": filters.status,
@@ -100,10 +100,6 @@ def heading(desk: Desk, summary: SubmissionSummary) -> dict[str, str]:
         "language": language_name(summary.language),
         "language_code": summary.language,
     }
-
-
-def _known(value: str | None, known: Any) -> str | None:
-    return value if value in known else None
 
 
 def _page_number(text: str | None) -> int:

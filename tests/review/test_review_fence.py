@@ -252,9 +252,8 @@ def test_no_page_asks_another_site_for_anything_or_holds_script(office: Office) 
     reference = office.submit()
     browser = office.signed_in()
     token = reviewers.create_invitation(office.database, office.clock(), actor="cli:test")
-    pages = [
-        browser.get(address).text for address in ("/inkommet", f"/inkommet/{reference}", f"/valkommen/{token}", "/x")
-    ]
+    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", f"/valkommen/{token}", "/x")
+    pages = [browser.get(address).text for address in addresses]
     pages.append(visitor(office).page)
     pages.append(browser.get("/static/review.css").text)
     for page in pages:
@@ -266,9 +265,8 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
     reference = office.submit()
     browser = office.signed_in()
     token = reviewers.create_invitation(office.database, office.clock(), actor="cli:test")
-    pages = [
-        browser.get(address).text for address in ("/inkommet", f"/inkommet/{reference}", f"/valkommen/{token}", "/x")
-    ]
+    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", f"/valkommen/{token}", "/x")
+    pages = [browser.get(address).text for address in addresses]
     pages.append(visitor(office).page)
     for page in pages:
         assert '<html lang="sv">' in page
@@ -283,6 +281,7 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
     assert titles == [
         "Inkomna formulär – Kontakt",
         f"{reference} – Kontakt",
+        "Frågor utan svar – Kontakt",
         "Skapa ditt konto – Kontakt",
         "Sidan finns inte – Kontakt",
         "Logga in – Kontakt",
@@ -292,6 +291,6 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
 def test_ids_are_used_once_on_each_page(office: Office) -> None:
     reference = office.submit()
     browser = office.signed_in()
-    for address in ("/inkommet", f"/inkommet/{reference}"):
+    for address in ("/inkommet", f"/inkommet/{reference}", "/fragor"):
         ids = re.findall(r'\sid="([^"]+)"', browser.get(address).text)
         assert not [one for one, group in itertools.groupby(sorted(ids)) if len(list(group)) > 1]

@@ -211,6 +211,8 @@ def test_a_closed_account_is_out_at_once(office: Office) -> None:
     [
         ("/inkommet/ABCD2345", "/inkommet/ABCD2345"),
         ("/inkommet", "/inkommet"),
+        ("/fragor", "/fragor"),
+        ("/fragor?kommun=sala", "/inkommet"),
         ("https://evil.example/", "/inkommet"),
         ("//evil.example/inkommet", "/inkommet"),
         ("/inkommet/../logga-ut", "/inkommet"),
