@@ -16,6 +16,11 @@ SURE = 0.45
 """Confidence from which a brochure answer is given; under it the likeliest questions are offered instead."""
 HOPELESS = 0.18
 """Confidence under which not even a guess is offered."""
+NEAR = 0.05
+"""Share of the likelihood from which a topic is near enough to a question without an answer to be offered."""
+MAX_RELATED = 4
+TWINS = {"activities": "assignment", "assignment": "activities", "adults": "who_gets"}
+"""Topics that tell much the same, from the two sides: one answers where a service has nothing on the other."""
 TOPIC = "ask_"
 WANTS_TO_HELP = frozenset({"becoming", "interest_register", "requirements", "qualities", "household", "vetting"})
 WANTS_SUPPORT = frozenset({"how_to_apply", "who_may_apply", "apply_through", "after_applying", "queue"})
@@ -40,7 +45,7 @@ def respond_to(scene: Scene, understanding: Understanding) -> Outcome:
     topic = topic_of(understanding.intent, scene)
     named = services_of(scene, understanding)
     if topic is None or understanding.confidence < HOPELESS:
-        return no_answer(scene, named, understanding.confidence)
+        return no_answer(scene, named, understanding.confidence, near=_near(scene, understanding, named))
     if understanding.confidence < SURE:
         return _meant(scene, understanding, named)
     return about(scene, topic, named, understanding.confidence)
@@ -70,7 +75,10 @@ def about(scene: Scene, topic: str, named: tuple[str, ...], confidence: float = 
 def find(scene: Scene, topic: str, service: str) -> Answer | None:
     """The brochure answer for this resident, or the one for all services where the service has none of its own."""
     library, place, language = scene.tools.library, scene.state.municipality, scene.language
-    return library.answer(topic, service, place, language) or library.answer(topic, GENERAL, place, language)
+    for wanted, of in ((topic, service), (TWINS.get(topic, topic), service), (topic, GENERAL)):
+        if answer := library.answer(wanted, of, place, language):
+            return answer
+    return None
 
 
 def give(scene: Scene, answers: list[Answer], confidence: float = 1.0, named: bool = True) -> Outcome:
@@ -80,19 +88,31 @@ def give(scene: Scene, answers: list[Answer], confidence: float = 1.0, named: bo
     """
     last = answers[-1]
     service = last.service if named and last.service != GENERAL else scene.state.service
-    scene = scene.remember(topic=last.topic, service=service)
-    given = {(answer.topic, answer.service) for answer in answers}
-    related = [pair for pair in last.related if pair not in given][: menus.MAX_TOPICS]
+    given = tuple((answer.topic, answer.service) for answer in answers)
+    scene = scene.remember(topic=last.topic, service=service, given=given, question=None)
+    related = [pair for pair in last.related if pair not in given][:MAX_RELATED]
     buttons = (
         *_what_to_do(scene, last),
         *(menus.question_choice(scene, topic, about) for topic, about in related),
         choices.command("human", scene.say("menu.human")),
+        *feedback_choices(scene, easier=any(answer.easy for answer in answers)),
     )
     replies = [answer_reply(scene, answer) for answer in answers[:-1]]
     replies.append(answer_reply(scene, last, buttons))
-    account = Account("answer", topics=tuple((a.topic, a.service) for a in answers), confidence=confidence)
+    account = Account("answer", topics=given, confidence=confidence)
     scene = scene.remember(offered=buttons)
     return Outcome(tuple(replies), scene.state, scene.draft, account)
+
+
+def feedback_choices(scene: Scene, easier: bool) -> tuple[Choice, ...]:
+    """What can be said of an answer with one tap: easier words please, it helped, it did not."""
+    say = scene.say
+    simplify = (choices.command("simplify", say("menu.simplify")),) if easier else ()
+    return (
+        *simplify,
+        choices.command("helped", say("menu.helped"), "yes"),
+        choices.command("helped", say("menu.not_helped"), "no"),
+    )
 
 
 def _what_to_do(scene: Scene, answer: Answer) -> tuple[Choice, ...]:
@@ -115,22 +135,33 @@ def answer_reply(scene: Scene, answer: Answer, buttons: tuple[Choice, ...] = ())
     return Reply(answer.text, buttons, sources, source_word=scene.say("source"))
 
 
-def no_answer(scene: Scene, named: tuple[str, ...] = (), confidence: float = 1.0, topic: str | None = None) -> Outcome:
-    """That the brochures do not say it, the way to a person, and the nearest questions as buttons."""
+def no_answer(
+    scene: Scene,
+    named: tuple[str, ...] = (),
+    confidence: float = 1.0,
+    topic: str | None = None,
+    near: tuple[tuple[str, str], ...] = (),
+) -> Outcome:
+    """That the brochures do not say it, the way to a person, and the nearest questions as buttons.
+
+    `topic` is what was understood and has no answer; `near` are (topic, service) pairs that may have been meant.
+    """
     say, library = scene.say, scene.tools.library
     service = next((name for name in named if library.topics_for(name)), None)
     if service and topic:
         first = say("no_answer.service", service=menus.service_in_sentence(scene, service))
-        near = menus.topic_choices(scene, service)[: menus.MAX_TOPICS]
     else:
         first = say("no_answer.scope")
-        near = menus.topic_choices(scene, service)[: menus.MAX_TOPICS] if service else menus.service_choices(scene)
-    buttons = (*near, choices.command("human", say("menu.human")), *_callback(scene))
+    nearest = tuple(menus.question_choice(scene, *pair) for pair in near)
+    rest = menus.topic_choices(scene, service)[: menus.MAX_TOPICS] if service else menus.service_choices(scene)
+    offered = tuple(dict.fromkeys((*nearest, *rest)))[: menus.MAX_TOPICS]
+    buttons = (*offered, choices.command("human", say("menu.human")), *callback(scene))
     text = "\n\n".join((first, say("no_answer.human"), say("no_answer.near")))
     return menus.offer(scene, text, buttons, Account("no_answer", confidence=confidence))
 
 
-def _callback(scene: Scene) -> tuple[Choice, ...]:
+def callback(scene: Scene) -> tuple[Choice, ...]:
+    """The button to be contacted, where this channel has the form."""
     if "kontakta_mig" not in menus.forms_here(scene):
         return ()
     return (choices.form("kontakta_mig", scene.say("menu.start_kontakta_mig")),)
@@ -145,18 +176,22 @@ def _which_service(scene: Scene, topic: str, possible: tuple[str, ...], confiden
 
 def _meant(scene: Scene, understanding: Understanding, named: tuple[str, ...]) -> Outcome:
     """The likeliest questions as buttons: "Menade du något av det här?"."""
-    pairs: list[tuple[str, str]] = []
-    for intent, _ in understanding.ranking[:4]:
-        topic = topic_of(intent, scene)
-        service = _service_for(scene, topic, named) if topic else None
-        if topic and service:
-            pairs.append((topic, service))
+    pairs = _near(scene, understanding, named, least=0.0)
     if not pairs:
         return no_answer(scene, named, understanding.confidence)
-    buttons = tuple(menus.question_choice(scene, topic, service) for topic, service in pairs[:3])
+    buttons = tuple(menus.question_choice(scene, topic, service) for topic, service in pairs)
     buttons = (*buttons, choices.command("human", scene.say("menu.human")))
-    account = Account("clarify", topics=tuple(pairs[:3]), confidence=understanding.confidence)
+    account = Account("clarify", topics=pairs, confidence=understanding.confidence)
     return menus.offer(scene, scene.say("clarify.meant"), buttons, account)
+
+
+def _near(
+    scene: Scene, understanding: Understanding, named: tuple[str, ...], least: float = NEAR
+) -> tuple[tuple[str, str], ...]:
+    """The likeliest (topic, service) pairs, at most three, each at least `least` likely."""
+    likely = [topic_of(intent, scene) for intent, share in understanding.ranking[:4] if share >= least]
+    pairs = [(topic, _service_for(scene, topic, named)) for topic in likely if topic]
+    return tuple((topic, service) for topic, service in pairs if service)[:3]
 
 
 def _service_for(scene: Scene, topic: str, named: tuple[str, ...]) -> str | None:

@@ -4,8 +4,9 @@ Commands about an open form (back, cancel, skip) are in `form_filling`, which ge
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from bot import choices, menus
+from bot import care, choices, feedback, menus
 from bot.scene import STOCKHOLM, Outcome, Scene
 from bot.turn import Account
 from forms.form import in_language
@@ -25,6 +26,12 @@ INTENTS = {
     "about_bot": "about_bot",
     "restart": "restart",
     "resume": "resume",
+    "simplify": "simplify",
+    "not_helped": "not_helped",
+    "feelings": "feelings",
+    "fear_of_removal": "fear_of_removal",
+    "parents_told": "parents_told",
+    "protected_identity": "protected_identity",
 }
 """NLU intent -> command."""
 
@@ -41,6 +48,7 @@ WORDS = {
     "municipality": ("kommun", "byt kommun", "municipality"),
     "skip": ("hoppa över", "hoppa over", "skip"),
     "why": ("varför", "varför frågar ni", "why"),
+    "simplify": ("förklara enklare", "forklara enklare", "enklare", "lätt svenska", "lättläst"),
     "submit": ("skicka in", "skicka", "submit", "send"),
 }
 """Words that are a command when they are the whole message, with or without a slash before them."""
@@ -62,8 +70,8 @@ def run(scene: Scene, name: str, detail: str = "", confidence: float = 1.0) -> O
     if handler is None:
         return None
     done = handler(scene, detail)
-    account = Account(done.account.kind, command=name, confidence=confidence, form_id=done.account.form_id)
-    return Outcome(done.replies, done.state, done.draft, account)
+    account = replace(done.account, command=name, confidence=confidence)
+    return replace(done, account=account)
 
 
 def _said(key: str) -> Callable[[Scene, str], Outcome]:
@@ -141,11 +149,10 @@ def _my_data(scene: Scene, detail: str) -> Outcome:
             choices.action(scene.draft.token, "resume", say("menu.resume")),
             choices.action(scene.draft.token, "cancel", say("my_data.delete_draft")),
         )
-        text = "\n\n".join(
-            (say("my_data.draft", form=in_language(scene.form.title, scene.language)), say("my_data.sent"))
-        )
-        return menus.offer(scene, text, buttons)
-    return menus.offer(scene, "\n\n".join((say("my_data.none"), say("my_data.sent"))), menus.start_choices(scene))
+        draft = say("my_data.draft", form=in_language(scene.form.title, scene.language))
+        return menus.offer(scene, "\n\n".join((draft, say("my_data.chat"), say("my_data.sent"))), buttons)
+    text = "\n\n".join((say("my_data.none"), say("my_data.chat"), say("my_data.sent")))
+    return menus.offer(scene, text, menus.start_choices(scene))
 
 
 def _restart(scene: Scene, detail: str) -> Outcome:
@@ -187,4 +194,11 @@ HANDLERS: dict[str, Callable[[Scene, str], Outcome]] = {
     "status": _status,
     "my_data": _my_data,
     "restart": _restart,
+    "simplify": feedback.simplify,
+    "helped": feedback.helped,
+    "not_helped": feedback.not_helped,
+    "feelings": care.feelings,
+    "fear_of_removal": care.fear_of_removal,
+    "parents_told": care.parents_told,
+    "protected_identity": care.protected_identity,
 }

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import structlog
+
 from bot import (
     answering,
     awaiting,
@@ -21,6 +23,7 @@ from bot import (
     menus,
     reading,
     safety,
+    unsaved,
     wishes,
 )
 from bot.scene import Outcome, Scene, State, Tools
@@ -29,7 +32,7 @@ from bot.turn import Account, Reply, Response, Turn
 from bot.understanding import in_language
 from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
-from storage.database import Database
+from storage.database import Database, DatabaseUnavailableError
 from storage.deliveries import Outgoing
 
 ATTEMPTS = 5
@@ -37,6 +40,7 @@ ATTEMPTS = 5
 LOCKS = 64
 OTHER_CONTENT = ("media", "edited")
 
+logger = structlog.get_logger()
 Step = Callable[[Scene, str], Outcome | None]
 
 
@@ -51,9 +55,20 @@ class Dialogue:
     def respond(self, turn: Turn) -> Response:
         """The response to a turn, saved before it is returned. A message handled before gets the same response.
 
-        Raises storage.database.DatabaseError when nothing can be saved, and ConversationChangedError when other
-        processes kept changing the conversation; nothing is half-written then.
+        While the database is away, who waits for the reply gets it unsaved, and is told. Raises
+        storage.database.DatabaseError for a turn whose replies are pushed (it stays in the inbox) and for a database
+        that cannot be used at all, and ConversationChangedError when other processes kept changing the conversation;
+        nothing is half-written then.
         """
+        try:
+            return self._respond(turn)
+        except DatabaseUnavailableError as error:
+            if turn.reply_to is not None:
+                raise
+            logger.error("turn.unsaved", channel=turn.channel, reason=str(error))
+            return unsaved.respond(turn, self.tools, decide)
+
+    def _respond(self, turn: Turn) -> Response:
         with self._locks[hash((turn.channel, turn.sender)) % LOCKS]:
             for _ in range(ATTEMPTS):
                 earlier = conversations.handled(self.database, turn.channel, turn.sender, turn.message_id)
@@ -64,7 +79,7 @@ class Dialogue:
                     return self._as_it_stands(turn, before)
                 done = decide(Scene(turn, State.from_json(before.state), before.draft, self.tools))
                 if _only_looked(turn, before):
-                    return response_of(self.tools, turn, done)
+                    return form_asking.response_of(self.tools, turn, done)
                 try:
                     return self._save(turn, before, done)
                 except ConversationChangedError:
@@ -75,10 +90,10 @@ class Dialogue:
         """For a message handled so long ago that its response is gone: where the conversation is, saving nothing."""
         opened = replace(turn, text=None, choice=None, other=None, start=True)
         scene = Scene(opened, State.from_json(now.state), now.draft, self.tools)
-        return response_of(self.tools, opened, decide(scene))
+        return form_asking.response_of(self.tools, opened, decide(scene))
 
     def _save(self, turn: Turn, before: Conversation, done: Outcome) -> Response:
-        response = response_of(self.tools, turn, done)
+        response = form_asking.response_of(self.tools, turn, done)
         stored = response.to_json()
         conversations.save(
             self.database,
@@ -88,6 +103,7 @@ class Dialogue:
             response=stored,
             at=turn.received_at,
             submission=done.submission,
+            missed=done.missed,
             outbox=[Outgoing(turn.reply_to, reply) for reply in stored["replies"]] if turn.reply_to else [],
         )
         return response
@@ -96,16 +112,6 @@ class Dialogue:
 def _only_looked(turn: Turn, before: Conversation) -> bool:
     """Whether somebody (or a crawler) just opened the page: nothing is stored; the page keeps the municipality."""
     return turn.start and before.version == 0 and turn.channel == "web"
-
-
-def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
-    """An outcome as channels see it."""
-    scene = Scene(turn, done.state, done.draft, tools)
-    draft = None
-    if scene.draft and scene.form:
-        question = form_asking.open_question(scene)
-        draft = form_asking.progress_of(scene, form_asking.journey_of(scene), question.slot if question else None)
-    return Response(done.replies, scene.language, draft, done.receipt, done.account, scene.state.municipality)
 
 
 def decide(scene: Scene) -> Outcome:
@@ -184,7 +190,7 @@ def _danger(scene: Scene, text: str) -> Outcome | None:
     kind = safety.load_phrases().kind_of(text)
     if kind is None:
         return None
-    done = safety.crisis(in_language(scene, text), kind)
+    done = safety.crisis(in_language(scene, text), kind, text=text)
     return reading.crisis_in_form(scene, text, done) if scene.draft else done
 
 

@@ -5,8 +5,8 @@ the answers is `draft.asking`: the question the resident has gone back to, or is
 """
 
 from bot import choices
-from bot.scene import Outcome, Scene, outcome
-from bot.turn import Account, Choice, DraftProgress, Reply
+from bot.scene import Outcome, Scene, Tools, outcome
+from bot.turn import Account, Choice, DraftProgress, Reply, Response, Turn
 from forms.answer_types import show
 from forms.form import Question, in_language
 from forms.journey import Journey
@@ -147,3 +147,13 @@ def progress_of(scene: Scene, journey: Journey, open_slot: str | None) -> DraftP
     """How far the open form has come, for channels and scripts."""
     assert scene.form is not None
     return DraftProgress(scene.form.id, open_slot, journey.answered, journey.total)
+
+
+def response_of(tools: Tools, turn: Turn, done: Outcome) -> Response:
+    """An outcome as channels see it: its replies, and how far the open form has come."""
+    scene = Scene(turn, done.state, done.draft, tools)
+    draft = None
+    if scene.draft and scene.form:
+        question = open_question(scene)
+        draft = progress_of(scene, journey_of(scene), question.slot if question else None)
+    return Response(done.replies, scene.language, draft, done.receipt, done.account, scene.state.municipality)

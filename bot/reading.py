@@ -7,6 +7,7 @@ between is answered and the open question is asked again.
 import contextlib
 import re
 from dataclasses import replace
+from functools import partial
 
 from bot import answering, commands, form_asking, form_filling, safety
 from bot.scene import Outcome, Scene
@@ -16,6 +17,7 @@ from bot.understanding import (
     FEW_WORDS,
     SURE_OF_COMMAND,
     danger_in,
+    danger_in_story,
     detail_of,
     in_language,
     looks_like_question,
@@ -74,10 +76,17 @@ def _understood(scene: Scene, text: str) -> Understanding | None:
 
 def _told_danger(scene: Scene, text: str, understood: Understanding | None) -> Outcome | None:
     """The emergency reply when the NLU finds danger in a text; None otherwise."""
-    danger = danger_in(understood, text) if understood else None
+    danger = _danger(scene, text, understood) if understood else None
     if understood is None or danger is None:
         return None
-    return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, understood.confidence))
+    return crisis_in_form(scene, text, safety.crisis(in_language(scene, text), danger, understood.confidence, text))
+
+
+def _danger(scene: Scene, text: str, understood: Understanding) -> str | None:
+    try:
+        return danger_in(understood, text) or danger_in_story(partial(understand, scene), text)
+    except NluUnavailableError:
+        return danger_in(understood, text)
 
 
 def _other_than_answer(scene: Scene, text: str, understood: Understanding | None) -> Outcome | None:

@@ -4,16 +4,16 @@ Two means that do not depend on each other: a reviewed phrase list per language,
 down, and the NLU's danger intents. The reply says 112 first, fits the kind of danger, and never takes a report.
 """
 
-import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from bot import choices
+from bot.phrases import PhraseList, grams_of, phrase_list
 from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Choice, Reply
 
@@ -28,29 +28,38 @@ LINES = {
     "substance_home": ("bris",),
 }
 """Kind of danger -> the lines that fit it; few, so that they are read."""
+_ALIKE = str.maketrans("åäöáéíóúüñąęłśćńżźأإآىیکة’", "aaoaeiouunaelscnzzاااييكه'")
+"""Letters that many leave out or write differently."""
 
 
 @dataclass(frozen=True)
 class DangerPhrases:
-    """The phrase list, compiled: kind -> patterns, and what is harmless though it looks alike."""
+    """The phrase list, compiled: kind -> phrases, what is harmless though it looks alike, who works with children."""
 
-    kinds: Mapping[str, re.Pattern[str]]
-    harmless: re.Pattern[str]
+    kinds: Mapping[str, PhraseList]
+    harmless: PhraseList
+    at_work: PhraseList
 
     def kind_of(self, text: str) -> str | None:
         """The kind of danger a text speaks of, or None."""
-        for form in _spellings(text):
-            found = [(kind, match.span()) for kind, pattern in self.kinds.items() for match in pattern.finditer(form)]
-            # Few messages sound dangerous; only those are searched for what makes them harmless.
-            safe = [match.span() for match in self.harmless.finditer(form)] if found else []
-            for kind, (begin, finish) in found:
+        folded = _folded(text)
+        grams = grams_of(folded)
+        safe: list[tuple[int, int]] | None = None
+        for kind, phrases in self.kinds.items():
+            for begin, finish in phrases.spans(folded, grams):
+                # Few messages sound dangerous; only those are searched for what makes them harmless.
+                safe = list(self.harmless.spans(folded, grams)) if safe is None else safe
                 if not any(start <= begin and finish <= end for start, end in safe):
                     return kind
         return None
 
+    def is_from_work(self, text: str) -> bool:
+        """Whether somebody writes who meets children in their work ("jag är lärare", "en elev på min skola")."""
+        return _stands_in(self.at_work, text)
+
     def looks_harmless(self, text: str) -> bool:
         """Whether a text has a turn of phrase that sounds dangerous and is not ("hon slog mig i fia")."""
-        return any(self.harmless.search(form) for form in _spellings(text))
+        return _stands_in(self.harmless, text)
 
 
 @cache
@@ -58,36 +67,45 @@ def load_phrases(path: Path = PHRASES) -> DangerPhrases:
     """The list in `path`, all languages together: danger is danger whatever the conversation's language is."""
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     kinds = {kind: _compiled(data["kinds"][kind]) for kind in KINDS}
-    return DangerPhrases(kinds, _compiled(data["harmless"]))
+    return DangerPhrases(kinds, _compiled(data["harmless"]), _compiled(data["at_work"]))
 
 
-def _compiled(by_language: Mapping[str, list[str]]) -> re.Pattern[str]:
-    entries = [_bounded(entry) for entries in by_language.values() for entry in entries]
-    return re.compile("|".join(dict.fromkeys(form for entry in entries for form in (entry, _folded(entry)))))
+def _stands_in(phrases: PhraseList, text: str) -> bool:
+    folded = _folded(text)
+    return next(phrases.spans(folded, grams_of(folded)), None) is not None
+
+
+def _compiled(by_language: Mapping[str, list[str]]) -> PhraseList:
+    return phrase_list(_bounded(entry) for entries in by_language.values() for entry in entries)
 
 
 def _bounded(entry: str) -> str:
-    entry = unicodedata.normalize("NFC", entry.lower())
+    entry = _alike(unicodedata.normalize("NFC", entry.lower()))
     before = r"\b" if entry[0].isalnum() else r"(?<!\w)" if entry[0] == "(" else ""
     after = r"\b" if entry[-1].isalnum() and entry[-2:-1] != "\\" else ""
     return f"{before}(?:{entry}){after}"
 
 
 def _folded(text: str) -> str:
-    return text.translate(str.maketrans("åäö", "aao"))
+    """A text as the phrases are compared with it: lower case, plain letters, single spaces."""
+    return " ".join(_alike(unicodedata.normalize("NFC", text).lower()).split())
 
 
-def _spellings(text: str) -> tuple[str, ...]:
-    lowered = " ".join(unicodedata.normalize("NFC", text).lower().replace("’", "'").split())
-    return tuple(dict.fromkeys((lowered, _folded(lowered))))
+def _alike(text: str) -> str:
+    return text.translate(_ALIKE)
 
 
-def crisis(scene: Scene, kind: str, confidence: float = 1.0) -> Outcome:
-    """The reply to danger of `kind`: what to do now, whom to call, and that nothing is reported by this chat."""
+def crisis(scene: Scene, kind: str, confidence: float = 1.0, text: str = "") -> Outcome:
+    """The reply to danger of `kind`: what to do now, whom to call, and that nothing is reported by this chat.
+
+    Somebody whose `text` tells that they work with children also reads of their duty to report.
+    """
     say = scene.say
     calm = kind == "orosanmalan"
     first, own = say("crisis.first"), say(f"crisis.{kind}")
     parts = [own, first] if calm else [first, own]
+    if calm or load_phrases().is_from_work(text):
+        parts.insert(parts.index(own) + 1, say("crisis.duty"))
     parts.append("\n".join((say("crisis.social_services"), *contact_lines(scene, urgent=True))))
     lines = [
         f"• {line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
@@ -100,6 +118,14 @@ def crisis(scene: Scene, kind: str, confidence: float = 1.0) -> Outcome:
     buttons: tuple[Choice, ...] = (choices.command("human", say("menu.human")),)
     reply = Reply("\n\n".join(parts), buttons, tone="normal" if calm else "urgent")
     return outcome(scene.remember(offered=buttons), reply, account=Account("crisis", confidence=confidence))
+
+
+def and_answer(crisis: Outcome, answer: Outcome) -> Outcome:
+    """The emergency reply first, then the answer to what a story asks as well; only the emergency reply without one."""
+    if answer.account.kind != "answer":
+        return crisis
+    told = tuple(replace(reply, choices=()) for reply in crisis.replies)
+    return replace(answer, replies=(*told, *answer.replies), account=crisis.account)
 
 
 def contact_lines(scene: Scene, urgent: bool = False) -> list[str]:

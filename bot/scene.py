@@ -16,6 +16,7 @@ from brochures.lookup import Library
 from forms.form import FALLBACK_LANGUAGE, Form
 from nlu.client import Understanding
 from storage.conversations import Draft
+from storage.missed_questions import MissedQuestion
 from storage.submissions import NewSubmission
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -24,7 +25,9 @@ STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 @dataclass(frozen=True)
 class State:
-    """What a conversation remembers between turns. No message is in it, only what was chosen or talked about."""
+    """What a conversation remembers between turns: what was chosen or talked about. No message is in it, but for the
+    last question without names and numbers.
+    """
 
     language: str | None = None
     language_chosen: bool = False
@@ -34,6 +37,8 @@ class State:
     municipality: str | None = None
     topic: str | None = None
     service: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
+    """(topic, service) of the answers given last."""
     offered: tuple[Choice, ...] = ()
     """The buttons shown last, so that their labels may be typed."""
     pending: str | None = None
@@ -41,6 +46,8 @@ class State:
     selecting: tuple[str, ...] | None = None
     """The slot of a question with several answers and the ticks made in it so far."""
     greeted: bool = False
+    question: str | None = None
+    """What was asked last, names and numbers taken out; told to staff only if the answer did not help."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for storage."""
@@ -52,6 +59,7 @@ class State:
         known = {item.name for item in fields(State)}
         values = {name: value for name, value in data.items() if name in known}
         values["offered"] = tuple(Choice(**choice) for choice in values.get("offered", ()))
+        values["given"] = tuple((topic, service) for topic, service in values.get("given", ()))
         if values.get("selecting") is not None:
             values["selecting"] = tuple(values["selecting"])
         return State(**values)
@@ -73,6 +81,8 @@ class Tools:
     default_municipality: str | None = None
     web_address: str | None = None
     """Where the web chat is, for channels that hand a form over to it."""
+    known_words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Language -> everyday words; only these stay of a question that is kept for staff."""
     forms_by_channel: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Channel -> the forms that may be filled in there; a channel not named takes all."""
 
@@ -131,6 +141,8 @@ class Outcome:
     account: Account
     submission: NewSubmission | None = None
     receipt: Receipt | None = None
+    missed: MissedQuestion | None = None
+    """A question that staff should hear of."""
 
     def before(self, *replies: Reply) -> "Outcome":
         """The same outcome with something said first."""

@@ -46,6 +46,8 @@ class Turn:
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     municipality: str | None = None
     """From a link (?kommun=, a Telegram deep link); None when the message names none."""
+    language: str | None = None
+    """How the page is shown; asked for only when the conversation itself cannot be read."""
     reply_to: str | None = None
     """Where replies must be pushed (a Telegram chat id); None when the caller takes them at once."""
     start: bool = False

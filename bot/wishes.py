@@ -1,25 +1,21 @@
 """A text with no form open: a question, a wish to begin a form, a command – understood by the NLU, or by its words."""
 
-import re
 from dataclasses import replace
+from functools import partial
 
-from bot import answering, choices, commands, form_opening, menus, safety
+from bot import answering, choices, commands, feedback, form_opening, menus, questions, safety
+from bot.masking import masked_question
 from bot.reading import FORM_INTENTS
 from bot.scene import Outcome, Scene
 from bot.text import mask_personnummer
 from bot.turn import Account, Reply
-from bot.understanding import SURE_OF_COMMAND, danger_in, detail_of, in_language, understand
+from bot.understanding import SURE_OF_COMMAND, danger_in, danger_in_story, detail_of, in_language, understand
 from brochures.brochure import GENERAL_SERVICE
 from nlu.client import NluUnavailableError, Understanding
 
 SURE_OF_FORM = 0.5
-MAX_QUESTIONS = 3
-LONG_STORY_WORDS = 25
-
-_BETWEEN_QUESTIONS = re.compile(
-    r"(?<=\?)\s+|,?\s+(?:och|and)\s+(?=(?:vad|hur|när|var|vem|vilka|får|måste|what|how|when|where|who|do|does|can)\b)",
-    re.IGNORECASE,
-)
+MISSED = {"no_answer": "no_answer", "clarify": "unsure"}
+"""What came of a question -> why it is kept for staff."""
 
 
 def answer(scene: Scene, text: str) -> Outcome:
@@ -30,6 +26,7 @@ def answer(scene: Scene, text: str) -> Outcome:
         done = _by_meaning(scene, masked)
     except NluUnavailableError:
         done = _by_words(scene, masked)
+    done = _with_question(scene, masked, done)
     said = [Reply(scene.say("out.personnummer"))] if had_number else []
     if had_number and scene.turn.channel == "telegram" and scene.tools.web_address:
         said.append(Reply(scene.say("out.web_chat", address=scene.tools.web_address)))
@@ -38,60 +35,44 @@ def answer(scene: Scene, text: str) -> Outcome:
     return done.before(*said)
 
 
+def _with_question(scene: Scene, text: str, done: Outcome) -> Outcome:
+    """The question, without the person in it: remembered with its answer, kept for staff when there is none."""
+    reason = None if _only_the_service_is_missing(done) else MISSED.get(done.account.kind)
+    if reason is None and done.account.kind != "answer":
+        return done
+    question = masked_question(scene, text)
+    done = replace(done, state=replace(done.state, question=question))
+    return replace(done, missed=feedback.missed(done, scene, reason)) if reason else done
+
+
+def _only_the_service_is_missing(done: Outcome) -> bool:
+    topics = done.account.topics
+    return len(topics) > 1 and len({topic for topic, _ in topics}) == 1
+
+
 def _by_meaning(scene: Scene, text: str) -> Outcome:
     """Raises NluUnavailableError."""
-    whole = _point_of_story(scene, text) or understand(scene, text)
-    parts = [part for part in _BETWEEN_QUESTIONS.split(text) if len(part.split()) > 1]
-    if 1 < len(parts) <= MAX_QUESTIONS and answering.topic_of(whole.intent, scene):
-        several = _several(scene, parts)
-        if several:
-            return several
-    return _meant(scene, whole, text)
+    whole = understand(scene, text)
+    if danger := danger_in(whole, text):
+        return safety.crisis(scene, danger, whole.confidence, text)
+    if danger := danger_in_story(partial(understand, scene), text):
+        return safety.and_answer(safety.crisis(scene, danger, whole.confidence, text), _asked(scene, text, whole))
+    return _asked(scene, text, whole)
 
 
-def _point_of_story(scene: Scene, text: str) -> Understanding | None:
-    """A long story is understood by its last question; what it is about may be named anywhere in it."""
-    sentences = re.split(r"(?<=[.!?])\s+", text)
-    if len(text.split()) < LONG_STORY_WORDS or len(sentences) < 2:
-        return None
-    question = next((sentence for sentence in reversed(sentences) if sentence.endswith("?")), None)
-    if question is None:
-        return None
-    whole, point = understand(scene, text), understand(scene, question)
-    if danger_in(whole, text) or point.confidence < answering.SURE:
-        return whole
-    return point if answering.services_of(scene, point) else replace(point, entities=(*point.entities, *whole.entities))
-
-
-def _several(scene: Scene, parts: list[str]) -> Outcome | None:
-    """All answers to a message with several questions, when each part is a brochure question of its own."""
-    replies: list[Reply] = []
-    topics: list[tuple[str, str]] = []
-    done: Outcome | None = None
-    for part in parts:
-        understood = understand(scene, part)
-        if answering.topic_of(understood.intent, scene) is None or understood.confidence < answering.SURE:
-            return None
-        done = answering.respond_to(scene, understood)
-        if done.account.kind != "answer":
-            return None
-        scene = replace(scene, state=done.state)
-        if not set(done.account.topics) <= set(topics):
-            replies.extend(done.replies)
-        topics.extend(done.account.topics)
-    if done is None:
-        return None
-    shown = [*(replace(reply, choices=()) for reply in replies[:-1]), replies[-1]]
-    account = Account("answer", topics=tuple(dict.fromkeys(topics)), confidence=done.account.confidence)
-    return replace(done, replies=tuple(dict.fromkeys(shown)), account=account)
+def _asked(scene: Scene, text: str, whole: Understanding) -> Outcome:
+    """What a text without danger comes to. Raises NluUnavailableError."""
+    understood = questions.point_of_story(scene, text, whole)
+    scene = _with_entities(scene, understood)
+    if done := questions.follow_up(scene, text, understood):
+        return done
+    starts = understood.intent.startswith("start_") and understood.confidence >= SURE_OF_FORM
+    several = None if starts else questions.answer_all(scene, text, understood)
+    return several or _meant(scene, understood, text)
 
 
 def _meant(scene: Scene, understood: Understanding, text: str) -> Outcome:
     intent, sure = understood.intent, understood.confidence
-    scene = _with_entities(scene, understood)
-    danger = danger_in(understood, text)
-    if danger:
-        return safety.crisis(scene, danger, sure)
     if intent in commands.INTENTS and sure >= SURE_OF_COMMAND:
         name = commands.INTENTS[intent]
         return commands.run(scene, name, detail_of(name, understood, text), sure) or menus.welcome(scene)

@@ -52,7 +52,72 @@ def test_no_ordinary_question_is_danger(language: str) -> None:
         ("han slog rekord på 100 meter", None),
         ("Can a contact person take the child out for dinner?", None),
         ("får barn som far illa en kontaktperson?", None),
+        ("min son blir slagen i skolan av andra barn", None),
+        ("جوزي ضربني مبارح", "violence"),
+        ("داداشم منو کتک میزنه", "violence"),
+        ("boje sie wrocic do domu", "child"),
+        ("tengo miedo de mi padrastro", "violence"),
+        ("краще б я не народився", "self_harm"),
+        ("faija on taas kännissä", "substance_home"),
+        ("aabe khamri buu cabaa", "substance_home"),
+        ("ابني يضرب الأطفال في المدرسة", None),
+        ("لا أريد أن أعيش مع أبي", None),
+        ("پسرم را تو مدرسه اذیت می‌کنند", None),
+        ("koledzy w szkole biją mojego syna", None),
+        ("me muero de risa", None),
+        ("однокласники б'ють мого сина", None),
     ],
 )
 def test_kinds_of_danger(text: str, kind: str | None) -> None:
     assert load_phrases().kind_of(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Jag är lärare och en flicka i klassen har blåmärken",
+        "jag jobbar som skolkurator, pappan slår honom",
+        "ja e forskollarare å ett barn hos oss har brännmärken",
+        "Hej, rektor på en grundskola här",
+        "min elev har märken på halsen",
+        "en elev har berättat att pappa slår henne",
+        "jag arbetar på BUP och träffar en pojke som far illa",
+        "Som tränare ser jag att en kille har blåmärken",
+        "a pupil of mine has bruises",
+        "olen luokanopettaja ja lasta lyödään kotona",
+        "أنا معلمة وهناك طفل يتعرض للضرب",
+        "arday baa ii sheegay in guriga lagu garaaco",
+        "я вчителька, дитину б'ють вдома",
+        "شاگردم گفت پدرش او را می‌زند",
+        "uczennica powiedziała mi, że ojciec ją bije",
+        "soy profesora y a una niña le pegan",
+    ],
+)
+def test_who_writes_because_of_work(text: str) -> None:
+    assert load_phrases().is_from_work(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "min son är elev i femman",
+        "jag är en elev på hogstadiet och pappa slår mig",
+        "en elev slår mig i skolan",
+        "min lärare slår mig",
+        "jag är rädd för min lärare",
+        "jag är mamma och min man slår barnen",
+        "min mamma är lärare och hon slår mig",
+        "skolkuratorn sa att jag ska söka hjälp här",
+        "min tränare tar på mig",
+        "I am a student and my dad hits me",
+        "pelkään opettajaani",
+        "معلمي يضربني",
+        "macallinka ayaa i garaaca",
+        "я учень і тато мене б'є",
+        "من معلمم را دوست ندارم",
+        "jestem uczniem i nauczyciel mnie bije",
+        "soy un alumno y mi papá me pega",
+    ],
+)
+def test_who_does_not_write_because_of_work(text: str) -> None:
+    assert not load_phrases().is_from_work(text)
