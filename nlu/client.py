@@ -122,23 +122,36 @@ class NluClient:
         port, token = _read_run_file(self._run_file)
         url = f"http://127.0.0.1:{port}{path}"
         deadline = time.monotonic() + self._timeout
-        body = bytearray()
+        request = self._http.build_request(method, url, json=content, headers={"Authorization": f"Bearer {token}"})
         try:
-            with self._http.stream(method, url, json=content, headers={"Authorization": f"Bearer {token}"}) as response:
-                if response.status_code != 200:
-                    raise NluUnavailableError(f"the NLU process answered with status {response.status_code}")
-                for part in response.iter_raw():
-                    body += part
-                    if len(body) > _ANSWER_LIMIT:
-                        raise NluUnavailableError("the NLU process answered with too much")
-                    if time.monotonic() > deadline:
-                        raise NluUnavailableError("the NLU process answers too slowly")
+            try:
+                body = self._body(request, deadline)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                # A kept connection that the process was just closing; asking twice does no harm.
+                body = self._body(request, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise NluUnavailableError(f"the NLU process cannot be asked ({type(error).__name__})") from None
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             raise NluUnavailableError("the NLU process answered with something that is not JSON") from None
+
+    def _body(self, request: httpx.Request, deadline: float) -> bytearray:
+        """What is answered to one request. Raises NluUnavailableError, and httpx's errors."""
+        body = bytearray()
+        response = self._http.send(request, stream=True)
+        try:
+            if response.status_code != 200:
+                raise NluUnavailableError(f"the NLU process answered with status {response.status_code}")
+            for part in response.iter_raw():
+                body += part
+                if len(body) > _ANSWER_LIMIT:
+                    raise NluUnavailableError("the NLU process answered with too much")
+                if time.monotonic() > deadline:
+                    raise NluUnavailableError("the NLU process answers too slowly")
+        finally:
+            response.close()
+        return body
 
 
 def clean(text: str) -> str:

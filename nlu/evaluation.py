@@ -1,21 +1,17 @@
-"""Measures understanding on sentences that were never trained on.
+"""Measures understanding on sentences that were never trained on: shares per group, language and style, calibration.
 
-Reads the evaluation files, asks an `understand` function about each sentence and counts what came
-out right, per group, language and style. Known misses are listed in a file of their own and must
-still miss, so that a fix forces the list to shrink. Which figures are good enough is left to the caller.
+Asks an `understand` function about each sentence and counts. Danger is counted as the product finds it, by all its
+means together, and by each alone. What is good enough stands in FLOORS and CEILINGS; the caller decides what follows.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
 
 from nlu.client import Understanding
+from nlu.sentences import EvaluationError, Sentence, is_danger, kind_of
 
-KNOWN_MISSES = "known_misses.yml"
-SURE = 0.5
-"""From this confidence on, a topic is counted as given as an answer."""
+__all__ = ["Evaluation", "EvaluationError", "Miss", "Share", "evaluate", "is_right", "table"]
+
 GROUPS: Mapping[str, str] = {
     "answerable": "answerable, right topic and service",
     "wrong_answer": "a wrong brochure answer given as an answer",
@@ -24,34 +20,31 @@ GROUPS: Mapping[str, str] = {
     "false_alarm": "false alarm",
     "start": "start of the right form",
     "command": "commands",
+    "other_languages": "answerable in the other seven languages",
     "small_answer": "small answers (yes, no, skip …)",
+    "care": "feelings, fears, protected identity",
 }
 """What is counted, in the order of the table; of `wrong_answer` and `false_alarm` less is better."""
-FLOORS = {"answerable": 0.87, "out_of_scope": 0.9, "danger": 0.97, "start": 0.95, "command": 0.92, "small_answer": 0.85}
-CEILINGS = {"wrong_answer": 0.05, "false_alarm": 0.015}
-"""What the groups must reach and may not pass: a little under, and over, what is measured."""
-_COMMANDS = frozenset(
-    {
-        "help", "cancel", "go_back", "ask_status", "my_data", "ask_human", "thank", "greet", "goodbye",
-        "change_language", "about_bot", "restart", "resume",
-    }
-)  # fmt: skip
-_SMALL_ANSWERS = frozenset({"affirm", "deny", "skip", "dont_know", "why_ask", "correct_answer"})
+FLOORS = {
+    "answerable": 0.92,
+    "out_of_scope": 0.92,
+    "danger": 0.99,
+    "start": 0.96,
+    "command": 0.97,
+    "other_languages": 0.85,
+    "small_answer": 0.85,
+    "care": 0.85,
+}
+CEILINGS = {"wrong_answer": 0.04, "false_alarm": 0.02}
+"""What the groups must reach and may not pass."""
+WORST_CALIBRATION = 0.05
+"""Ceiling of the expected calibration error."""
+WRITTEN_LANGUAGES = ("sv", "en")
+STEPS = 10
+"""Confidence is read in tenths."""
 
-
-class EvaluationError(Exception):
-    """An evaluation file that cannot be read; says which and why."""
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One sentence and what it means. `service` is None where the sentence names none."""
-
-    text: str
-    language: str
-    style: str
-    intent: str
-    service: str | None = None
+Means = Callable[[str, Understanding], bool]
+"""Whether a text, with what was understood of it, tells of danger."""
 
 
 @dataclass(frozen=True)
@@ -77,95 +70,85 @@ class Miss:
     sentence: Sentence
     got: str
     confidence: float
-    known: bool
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures. `fixed` are known misses that no longer miss and must leave the list."""
+    """The figures. `danger_by`: each means of finding danger alone; `calibration`: from a confidence on, right intents.
+
+    `calibration_error` is the expected calibration error: how far the mean confidence of each tenth is from its share
+    of right intents, weighed by its size.
+    """
 
     groups: Mapping[str, Share]
+    danger_by: Mapping[str, Share]
     languages: Mapping[str, Share]
     styles: Mapping[str, Share]
     calibration: tuple[tuple[float, Share], ...]
+    calibration_error: float
     misses: tuple[Miss, ...]
-    fixed: tuple[str, ...]
-
-    @property
-    def new_misses(self) -> tuple[Miss, ...]:
-        """Misses that are not on the list of known ones."""
-        return tuple(miss for miss in self.misses if not miss.known)
 
     @property
     def shortcomings(self) -> tuple[str, ...]:
-        """What is not good enough: shares beyond their floor or ceiling, and known misses that no longer are."""
+        """What is not good enough, one line each."""
         low = [f"{name} under {floor:.0%}" for name, floor in FLOORS.items() if self.groups[name].value < floor]
         high = [f"{name} over {ceiling:.1%}" for name, ceiling in CEILINGS.items() if self.groups[name].value > ceiling]
-        return (*low, *high, *(f"no longer missed: {text}" for text in self.fixed))
-
-
-def read_sentences(directory: Path) -> tuple[Sentence, ...]:
-    """All sentences of the evaluation files, in the order of the file names. Raises EvaluationError."""
-    sentences: list[Sentence] = []
-    for path in sorted(directory.glob("**/*.yml")):
-        if path.name == KNOWN_MISSES:
-            continue
-        content = _read(path)
-        entries = content.get("sentences") if isinstance(content, dict) else None
-        if not isinstance(entries, list):
-            raise EvaluationError(f"{path.name}: needs a list under `sentences:`")
-        sentences += [_sentence(path, number, entry) for number, entry in enumerate(entries, start=1)]
-    return tuple(sentences)
-
-
-def read_known_misses(directory: Path) -> frozenset[str]:
-    """Texts of the known misses; none when there is no such file. Raises EvaluationError."""
-    path = directory / KNOWN_MISSES
-    if not path.exists():
-        return frozenset()
-    content = _read(path) or []
-    if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
-        raise EvaluationError(f"{path.name}: needs a list of texts")
-    return frozenset(content)
+        if self.calibration_error > WORST_CALIBRATION:
+            high.append(f"calibration error over {WORST_CALIBRATION}")
+        return (*low, *high)
 
 
 def evaluate(
     sentences: Iterable[Sentence],
     understand: Callable[[str], Understanding],
-    known_misses: frozenset[str] = frozenset(),
+    means: Mapping[str, Means],
+    sure: float,
 ) -> Evaluation:
-    """Asks about every sentence and counts. Raises what `understand` raises."""
+    """Asks about every sentence and counts. Raises what `understand` raises.
+
+    `means`: name -> one way of finding danger; a sentence is dangerous when any of them says so. `sure`: from this
+    confidence on a topic is given as an answer.
+    """
     counted = _Counter()
-    calibration = _Counter()
+    confidences: dict[int, list[tuple[float, bool]]] = {}
     misses: list[Miss] = []
     for sentence in sentences:
         understood = understand(sentence.text)
-        right = is_right(sentence, understood)
+        by_means = {name: finds(sentence.text, understood) for name, finds in means.items()}
+        alarm = any(by_means.values())
+        right = is_right(sentence, understood, alarm)
         counted.add(("language", sentence.language), right)
         counted.add(("style", sentence.style), right)
-        for group, hit in _groups(sentence, understood):
+        for group, hit in _groups(sentence, understood, right, alarm, sure):
             counted.add(("group", group), hit)
-        calibration.add(("", str(min(int(understood.confidence * 10), 9))), understood.intent == sentence.intent)
+        if is_danger(sentence.intent):
+            for name, found in by_means.items():
+                counted.add(("danger_by", name), found)
+        step = min(int(understood.confidence * STEPS), STEPS - 1)
+        as_meant = understood.intent in (sentence.intent, *sentence.also)
+        confidences.setdefault(step, []).append((understood.confidence, as_meant))
         if not right:
-            got = " ".join([understood.intent, *understood.values("service")])
-            misses.append(Miss(sentence, got, understood.confidence, sentence.text in known_misses))
-    missed = {miss.sentence.text for miss in misses}
+            got = " ".join([*(["danger"] if alarm else []), understood.intent, *understood.values("service")])
+            misses.append(Miss(sentence, got, understood.confidence))
     shares = counted.of("group")
     return Evaluation(
         groups={group: shares.get(group, Share(0, 0)) for group in GROUPS},
+        danger_by=counted.of("danger_by"),
         languages=counted.of("language"),
         styles=counted.of("style"),
-        calibration=tuple((int(step) / 10, share) for step, share in sorted(calibration.of("").items())),
+        calibration=tuple(
+            (step / STEPS, Share(sum(hit for _, hit in seen), len(seen))) for step, seen in sorted(confidences.items())
+        ),
+        calibration_error=_calibration_error(confidences.values()),
         misses=tuple(misses),
-        fixed=tuple(sorted(known_misses - missed)),
     )
 
 
-def is_right(sentence: Sentence, understood: Understanding) -> bool:
-    """Whether the sentence was understood as it should be: danger counts as found whatever its kind."""
-    if _is_danger(sentence.intent):
-        return _is_danger(understood.intent)
-    if understood.intent != sentence.intent:
+def is_right(sentence: Sentence, understood: Understanding, alarm: bool) -> bool:
+    """Whether a sentence was taken as it should be: danger when any means found it, all else only without alarm."""
+    if is_danger(sentence.intent) or alarm:
+        return is_danger(sentence.intent) and alarm
+    if understood.intent not in (sentence.intent, *sentence.also):
         return False
     return sentence.service is None or sentence.service == "allmant" or sentence.service in understood.values("service")
 
@@ -174,50 +157,42 @@ def table(evaluation: Evaluation) -> str:
     """The figures as text, then every miss on a line."""
     wide = max(map(len, GROUPS.values()))
     lines = [f"{GROUPS[group]:{wide}}  {share}" for group, share in evaluation.groups.items()]
+    lines += [f"{f'danger found by {name} alone':{wide}}  {share}" for name, share in evaluation.danger_by.items()]
     for heading, shares in (("per language", evaluation.languages), ("per style", evaluation.styles)):
         lines += ["", heading, *(f"  {name:{wide - 2}}  {share}" for name, share in sorted(shares.items()))]
     lines += ["", "right intent where the confidence was"]
     lines += [f"  {f'{step:.1f} to {step + 0.1:.1f}':{wide - 2}}  {share}" for step, share in evaluation.calibration]
+    lines += [f"{'expected calibration error':{wide}}   {evaluation.calibration_error:.3f}"]
     if evaluation.misses:
-        lines += ["", f"misses ({len(evaluation.misses)}, of which {len(evaluation.new_misses)} not known)"]
+        lines += ["", f"misses ({len(evaluation.misses)})"]
     for miss in evaluation.misses:
         meant = " ".join(filter(None, (miss.sentence.intent, miss.sentence.service)))
-        mark = "known" if miss.known else "  new"
         got = f"{miss.got} {miss.confidence:.2f}"
-        lines.append(f"  {mark}  {miss.sentence.language}  {miss.sentence.text}  | {meant} -> {got}")
-    if evaluation.fixed:
-        lines += ["", "no longer missed, to be taken off the list", *(f"  {text}" for text in evaluation.fixed)]
+        lines.append(f"  {miss.sentence.language}  {miss.sentence.text}  | {meant} -> {got}")
     return "\n".join(lines) + "\n"
 
 
-def kind_of(intent: str) -> str:
-    """The group an intent belongs to: answerable, out_of_scope, danger, start, command or small_answer."""
-    if _is_danger(intent):
-        return "danger"
-    if intent in _COMMANDS:
-        return "command"
-    if intent in _SMALL_ANSWERS:
-        return "small_answer"
-    if intent.startswith("start_"):
-        return "start"
-    return "answerable" if intent.startswith("ask_") else "out_of_scope"
-
-
-def _groups(sentence: Sentence, understood: Understanding) -> list[tuple[str, bool]]:
+def _groups(
+    sentence: Sentence, understood: Understanding, right: bool, alarm: bool, sure: float
+) -> list[tuple[str, bool]]:
     """The groups a sentence counts in, and whether it is a hit there."""
     kind = kind_of(sentence.intent)
-    right = is_right(sentence, understood)
     counts = [(kind, right)]
     if kind != "danger":
-        counts.append(("false_alarm", _is_danger(understood.intent)))
+        counts.append(("false_alarm", alarm))
+    if kind == "answerable" and sentence.language not in WRITTEN_LANGUAGES:
+        counts.append(("other_languages", right))
     if kind in ("answerable", "out_of_scope"):
-        given = kind_of(understood.intent) == "answerable" and understood.confidence >= SURE
+        given = kind_of(understood.intent) == "answerable" and understood.confidence >= sure and not alarm
         counts.append(("wrong_answer", given and not right))
     return counts
 
 
-def _is_danger(intent: str) -> bool:
-    return intent.startswith("danger_") or intent == "ask_orosanmalan"
+def _calibration_error(steps: Iterable[list[tuple[float, bool]]]) -> float:
+    seen = list(steps)
+    total = sum(map(len, seen))
+    gaps = [abs(sum(confidence - hit for confidence, hit in step)) for step in seen]
+    return sum(gaps) / total if total else 0.0
 
 
 class _Counter:
@@ -233,20 +208,3 @@ class _Counter:
 
     def of(self, kind: str) -> dict[str, Share]:
         return {name: Share(*count) for (of_kind, name), count in self._counts.items() if of_kind == kind}
-
-
-def _sentence(path: Path, number: int, entry: object) -> Sentence:
-    fields: Sequence[str] = ("text", "language", "style", "intent")
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(field), str) for field in fields):
-        raise EvaluationError(f"{path.name}: sentence {number} needs text, language, style and intent")
-    service = entry.get("service")
-    if service is not None and not isinstance(service, str):
-        raise EvaluationError(f"{path.name}: the service of sentence {number} is not a name")
-    return Sentence(entry["text"], entry["language"], entry["style"], entry["intent"], service)
-
-
-def _read(path: Path) -> object:
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EvaluationError(f"{path.name}: cannot be read ({' '.join(str(error).split())[:120]})") from None

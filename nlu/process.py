@@ -52,7 +52,7 @@ class NluProcess:
             self._process = subprocess.Popen(  # noqa: S603 our own interpreter and arguments
                 command,
                 cwd=self._rasa_directory,
-                env=minimal_environment(),
+                env=minimal_environment() | {"OPENBLAS_NUM_THREADS": "1"},  # the embedding needs the cores more
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -24,6 +24,7 @@ if __name__ == "__main__":
 
 import argparse  # noqa: E402
 import asyncio  # noqa: E402
+import gc  # noqa: E402
 import hashlib  # noqa: E402
 import hmac  # noqa: E402
 import json  # noqa: E402
@@ -63,7 +64,6 @@ def main() -> int:
         from model import load_model
 
         understand = load_model(model, Path(work))
-    understand(["hej", "vad är en kontaktperson?"])
     asyncio.run(_serve(understand, arguments.run_file))
     return 0
 
@@ -77,6 +77,12 @@ async def _serve(understand: Understand, run_file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     batcher = Batcher(understand)
+    # Once in the thread that will do the work: when a second one calls the embedding's native code, its threads take
+    # turns instead of waiting for each other, and every text takes twice as long.
+    await batcher.understand("hej")
+    # What is loaded by now stays; looking through it for garbage again and again would take tenths of seconds.
+    gc.collect()
+    gc.freeze()
     runner = web.AppRunner(
         make_app(batcher.understand, token), access_log=None, handle_signals=False, keepalive_timeout=75
     )

@@ -5,18 +5,8 @@ from pathlib import Path
 import pytest
 
 from nlu.client import Entity, Understanding
-from nlu.evaluation import (
-    GROUPS,
-    EvaluationError,
-    Sentence,
-    Share,
-    evaluate,
-    is_right,
-    kind_of,
-    read_known_misses,
-    read_sentences,
-    table,
-)
+from nlu.evaluation import GROUPS, Share, evaluate, is_right, table
+from nlu.sentences import EvaluationError, Sentence, is_danger, kind_of, read_sentences
 
 
 def understood(intent: str, *services: str, confidence: float = 0.9) -> Understanding:
@@ -25,22 +15,24 @@ def understood(intent: str, *services: str, confidence: float = 0.9) -> Understa
 
 
 RIGHT = [
-    ("ask_cost", None, understood("ask_cost"), True),
-    ("ask_cost", None, understood("ask_pay"), False),
-    ("ask_cost", "kontaktfamilj", understood("ask_cost", "kontaktfamilj"), True),
-    ("ask_cost", "kontaktfamilj", understood("ask_cost", "kontaktgrupp"), False),
-    ("ask_cost", "kontaktfamilj", understood("ask_cost"), False),
-    ("ask_cost", "allmant", understood("ask_cost"), True),
-    ("danger_violence", None, understood("danger_child"), True),
-    ("danger_violence", None, understood("ask_orosanmalan"), True),
-    ("ask_orosanmalan", None, understood("out_of_scope"), False),
-    ("out_of_scope", None, understood("out_of_scope"), True),
+    ("ask_cost", None, understood("ask_cost"), False, True),
+    ("ask_cost", None, understood("ask_cost"), True, False),
+    ("ask_cost", None, understood("ask_pay"), False, False),
+    ("ask_cost", "kontaktfamilj", understood("ask_cost", "kontaktfamilj"), False, True),
+    ("ask_cost", "kontaktfamilj", understood("ask_cost", "kontaktgrupp"), False, False),
+    ("ask_cost", "kontaktfamilj", understood("ask_cost"), False, False),
+    ("ask_cost", "allmant", understood("ask_cost"), False, True),
+    ("danger_violence", None, understood("danger_child"), True, True),
+    ("danger_violence", None, understood("ask_cost"), True, True),
+    ("ask_orosanmalan", None, understood("out_of_scope"), False, False),
+    ("out_of_scope", None, understood("out_of_scope"), False, True),
+    ("out_of_scope", None, understood("out_of_scope"), True, False),
 ]
 
 
-@pytest.mark.parametrize(("intent", "service", "got", "right"), RIGHT)
-def test_what_counts_as_right(intent: str, service: str | None, got: Understanding, right: bool) -> None:
-    assert is_right(Sentence("text", "sv", "plain", intent, service), got) is right
+@pytest.mark.parametrize(("intent", "service", "got", "alarm", "right"), RIGHT)
+def test_what_counts_as_right(intent: str, service: str | None, got: Understanding, alarm: bool, right: bool) -> None:
+    assert is_right(Sentence("text", "sv", "plain", intent, service), got, alarm) is right
 
 
 @pytest.mark.parametrize(
@@ -49,11 +41,13 @@ def test_what_counts_as_right(intent: str, service: str | None, got: Understandi
         ("ask_cost", "answerable"),
         ("ask_status", "command"),
         ("ask_human", "command"),
+        ("simplify", "command"),
         ("ask_orosanmalan", "danger"),
         ("danger_child", "danger"),
         ("start_ansokan", "start"),
         ("affirm", "small_answer"),
         ("why_ask", "small_answer"),
+        ("feelings", "care"),
         ("greet", "command"),
         ("out_of_scope", "out_of_scope"),
     ],
@@ -70,6 +64,8 @@ def test_the_figures_add_up() -> None:
         "d": understood("danger_violence"),
         "e": understood("danger_child"),
         "f": understood("start_ansokan"),
+        "help!": understood("ask_cost", confidence=0.5),
+        "g": understood("ask_cost", confidence=0.5),
     }
     sentences = [
         Sentence("a", "sv", "plain", "ask_cost", "kontaktfamilj"),
@@ -77,38 +73,59 @@ def test_the_figures_add_up() -> None:
         Sentence("c", "en", "plain", "out_of_scope"),
         Sentence("d", "en", "plain", "out_of_scope"),
         Sentence("e", "sv", "plain", "danger_violence"),
+        Sentence("help!", "sv", "plain", "danger_child"),
         Sentence("f", "sv", "plain", "start_ansokan"),
+        Sentence("g", "fi", "plain", "ask_cost"),
     ]
-    result = evaluate(sentences, answers.__getitem__, frozenset({"b", "a"}))
+    means = {"nlu": lambda text, got: is_danger(got.intent), "phrases": lambda text, got: "help" in text}
+    result = evaluate(sentences, answers.__getitem__, means, 0.45)
     assert set(result.groups) == set(GROUPS)
-    assert result.groups["answerable"] == Share(1, 2)
-    assert result.groups["wrong_answer"] == Share(1, 4)
+    assert result.groups["answerable"] == Share(2, 3)
+    assert result.groups["other_languages"] == Share(1, 1)
+    assert result.groups["wrong_answer"] == Share(1, 5)
     assert result.groups["out_of_scope"] == Share(0, 2)
-    assert result.groups["danger"] == Share(1, 1)
-    assert result.groups["false_alarm"] == Share(1, 5)
+    assert result.groups["danger"] == Share(2, 2)
+    assert result.danger_by == {"nlu": Share(1, 2), "phrases": Share(1, 2)}
+    assert result.groups["false_alarm"] == Share(1, 6)
     assert result.groups["start"] == Share(1, 1)
     assert result.groups["command"] == Share(0, 0)
-    assert result.languages == {"sv": Share(3, 4), "en": Share(0, 2)}
-    assert result.styles == {"plain": Share(3, 5), "sms": Share(0, 1)}
+    assert result.languages == {"sv": Share(4, 5), "en": Share(0, 2), "fi": Share(1, 1)}
+    assert result.styles == {"plain": Share(5, 7), "sms": Share(0, 1)}
     assert [miss.sentence.text for miss in result.misses] == ["b", "c", "d"]
-    assert [miss.sentence.text for miss in result.new_misses] == ["c", "d"]
-    assert result.fixed == ("a",)
     text = table(result)
-    assert "50.0 %  (1 of 2)" in text
-    assert "no longer missed" in text
+    assert "66.7 %  (2 of 3)" in text
+    assert "danger found by phrases alone" in text
     assert all(label in text for label in GROUPS.values())
 
 
-def test_files_are_read_in_order_and_the_list_of_misses_apart(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("confidence", "right", "error"),
+    [(0.8, 8, 0.0), (0.8, 10, 0.2), (0.95, 9, 0.05), (0.3, 8, 0.5)],
+)
+def test_how_far_confidence_is_from_being_right(confidence: float, right: int, error: float) -> None:
+    sentences = [
+        Sentence(str(number), "sv", "plain", "ask_cost" if number < right else "ask_pay") for number in range(10)
+    ]
+    result = evaluate(sentences, lambda text: understood("ask_cost", confidence=confidence), {}, 0.45)
+    assert result.calibration_error == pytest.approx(error)
+
+
+def test_what_is_not_good_enough_is_said() -> None:
+    result = evaluate(
+        [Sentence("a", "sv", "plain", "ask_cost")], lambda text: understood("ask_pay", confidence=0.9), {}, 0.45
+    )
+    assert "answerable under 92%" in result.shortcomings
+    assert "wrong_answer over 4.0%" in result.shortcomings
+    assert "calibration error over 0.05" in result.shortcomings
+
+
+def test_files_are_read_in_order(tmp_path: Path) -> None:
     (tmp_path / "sv.yml").write_text("sentences:\n- {text: b, language: sv, style: plain, intent: ask_cost}\n")
     (tmp_path / "en.yml").write_text(
         "sentences:\n- {text: a, language: en, style: sms, intent: ask_cost, service: kontaktfamilj}\n"
     )
-    assert read_known_misses(tmp_path) == frozenset()
-    (tmp_path / "known_misses.yml").write_text("- b\n")
     assert [sentence.text for sentence in read_sentences(tmp_path)] == ["a", "b"]
     assert read_sentences(tmp_path)[0].service == "kontaktfamilj"
-    assert read_known_misses(tmp_path) == {"b"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Tuple, Type
 
@@ -27,14 +28,17 @@ from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from threadpoolctl import threadpool_limits
 
+from components.gist import last_request
 from components.lexicon import shared_lexicon
-from components.rewriting import Rewriter, learn_spellings
+from components.rewriting import Rewriter, learn_words
 from components.text import clean, shorten
 
 CACHE_VARIABLE = "KONTAKT_NLU_EMBEDDINGS"
 """Environment variable: a file that spares a later training the sentences embedded by an earlier one."""
 _BATCH = 32
+_CORES = os.cpu_count() or 1
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -53,8 +57,11 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        """`longest`: characters of a message that are embedded."""
-        return {**DenseFeaturizer.get_default_config(), "longest": 400}
+        """`longest`: characters of a message that are embedded.
+
+        `request_weight`: how much the last request of several sentences counts beside the whole of them.
+        """
+        return {**DenseFeaturizer.get_default_config(), "longest": 400, "request_weight": 0.5}
 
     @classmethod
     def create(
@@ -81,7 +88,7 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         with model_storage.read_from(resource) as directory:
             with np.load(directory / "centre.npz", allow_pickle=False) as stored:
                 component._mean, component._languages = stored["mean"], stored["languages"]
-            component._learn(json.loads((directory / "spellings.json").read_text("utf-8")))
+            component._learn(json.loads((directory / "words.json").read_text("utf-8")))
         return component
 
     @classmethod
@@ -94,33 +101,33 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         self._model_storage = model_storage
         self._resource = resource
         self._model = E5()
+        self._threads = ThreadPoolExecutor(_CORES, "embed", initializer=_keep_to_one_core)
         self._mean = np.zeros(self._model.dim, np.float32)
         self._languages = np.zeros((self._model.dim, 0), np.float32)
         self._learn({})
 
-    def _learn(self, spellings: Dict[str, str]) -> None:
-        self._rewriter = Rewriter(spellings, shared_lexicon())
+    def _learn(self, words: Dict[str, Any]) -> None:
+        self._rewriter = Rewriter(words, shared_lexicon())
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learns spellings, the mean and the directions of the languages."""
+        """Learns words, the mean and the directions of the languages."""
         messages = training_data.intent_examples
-        texts = [message.get(TEXT) for message in messages]
-        self._learn(learn_spellings([message.get(TEXT) for message in messages if _language_of(message) == "sv"]))
-        vectors = self._embed(texts)
+        self._learn(learn_words([(_language_of(message), clean(message.get(TEXT))) for message in messages]))
+        vectors, _, _ = self._embed_with_requests(messages)
         self._mean = vectors.mean(axis=0)
         groups = [(_language_of(message), message.get(INTENT)) for message in messages]
         self._languages = _language_directions(vectors, groups)
         with self._model_storage.write_to(self._resource) as directory:
             np.savez(directory / "centre.npz", mean=self._mean, languages=self._languages)
-            (directory / "spellings.json").write_text(json.dumps(self._rewriter.spellings), "utf-8")
+            (directory / "words.json").write_text(json.dumps(self._rewriter.learned), "utf-8")
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Adds the vector to each message; several messages at once share the work of both cores."""
-        texts = [message.get(TEXT) or "" for message in messages]
-        vectors = self._embed(texts) - self._mean
-        vectors -= (vectors @ self._languages) @ self._languages.T
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        """Adds the vector to each message; several messages at once share the work of all cores."""
+        whole, asked, places = self._embed_with_requests(messages)
+        vectors = self._centre(whole)
+        vectors[places] += self._config["request_weight"] * self._centre(asked)
+        vectors = _unit(vectors)
         for message, vector in zip(messages, vectors, strict=True):
             message.add_features(
                 Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, self._config[FEATURIZER_CLASS_ALIAS])
@@ -132,9 +139,21 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         self.process(training_data.training_examples)
         return training_data
 
-    def _embed(self, texts: List[str]) -> np.ndarray:
+    def _embed_with_requests(self, messages: List[Message]) -> Tuple[np.ndarray, np.ndarray, List[int]]:
+        """Vectors of whole messages, those of what is asked last in a story, and whose they are."""
+        rewritten = [self._rewriter.rewrite(clean(message.get(TEXT) or "")) for message in messages]
+        requests = {place: request for place, text in enumerate(rewritten) if (request := last_request(text))}
+        vectors = self._embed([*rewritten, *requests.values()])
+        return vectors[: len(rewritten)], vectors[len(rewritten) :], list(requests)
+
+    def _centre(self, vectors: np.ndarray) -> np.ndarray:
+        """Without the mean and what is particular to a language, at unit length."""
+        vectors = vectors - self._mean
+        return _unit(vectors - (vectors @ self._languages) @ self._languages.T)
+
+    def _embed(self, rewritten: List[str]) -> np.ndarray:
         """Vectors as the model gives them, shape (texts, 384)."""
-        prepared = [shorten(self._rewriter.rewrite(clean(text)), self._config["longest"]) for text in texts]
+        prepared = [shorten(text, self._config["longest"]) for text in rewritten]
         cache_file = os.environ.get(CACHE_VARIABLE)
         if cache_file is None:
             return self._embed_new(prepared)
@@ -147,8 +166,21 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         return np.stack([vectors[_key(text)] for text in prepared])
 
     def _embed_new(self, texts: List[str]) -> np.ndarray:
-        batches = [self._model.query(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
-        return np.concatenate(batches) if batches else np.zeros((0, self._model.dim), np.float32)
+        """One text on all cores at once; of several, each core takes its own, so that none waits for another."""
+        if len(texts) < 2:
+            return self._model.query(texts)
+        size = min(_BATCH, -(-len(texts) // (2 * _CORES)))
+        batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+        return np.concatenate(list(self._threads.map(self._model.query, batches)))
+
+
+def _keep_to_one_core() -> None:
+    """The native code called by this thread starts no threads of its own."""
+    threadpool_limits(1, user_api="openmp")
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
 
 def _language_of(message: Message) -> str:

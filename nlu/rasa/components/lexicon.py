@@ -18,8 +18,10 @@ from components.text import fold
 
 LEXICON_DIRECTORY = Path(__file__).resolve().parent.parent / "lexicon"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_ARABIC_SCRIPT = "\u0590"  # the scripts before it are written with their vowels, so a mistake can be told
 _ARABIC_PREFIX = re.compile(r"^(?:و|ف)?(?:ب|ل|ك)?(?:ال|ل)?(?=..)")
 _WINDOW = 3
+_SHORTEST_FORGIVEN = 5  # letters of a word in a phrase
 _QUALIFIED = "sarskilt_kvalificerad_kontaktperson"
 
 
@@ -68,10 +70,18 @@ class Lexicon:
         for form, service in self._forms.items():
             self._forms_by_start.setdefault(form[0], []).append((form, consonants(form), service))
         self._phrases = _phrases({service: entry["phrases"] for service, entry in services["services"].items()})
+        self._parts_by_start: Dict[str, List[str]] = {}
+        self._phrases_by_part: Dict[str, List[_Phrase]] = {}
+        for phrase in sorted(set().union(*self._phrases.values()), key=lambda phrase: (phrase.parts, phrase.value)):
+            self._phrases_by_part.setdefault(phrase.parts[0], []).append(phrase)
+            for part in phrase.parts:
+                if part not in self._parts_by_start.setdefault(part[0], []):
+                    self._parts_by_start[part[0]].append(part)
         self._adult_markers = _patterns(services["adult"]["markers"])
         self._adult_blockers = _patterns(services["adult"]["blockers"])
-        self._volunteering = re.compile(services["adult"]["volunteering"])
-        self._own_age = re.compile(services["adult"]["own_age"])
+        self._offering = _patterns(services["adult"]["offering"])
+        self._needing = _patterns(services["adult"]["needing"])
+        self._own = _patterns(services["adult"]["own"])
         self._municipalities = {
             fold(name): municipality
             for municipality, names in _read(directory / "municipalities.yml").items()
@@ -79,17 +89,22 @@ class Lexicon:
         }
         self._languages = _phrases(_read(directory / "languages.yml"))
         self._roles = {role: _patterns(patterns) for role, patterns in _read(directory / "roles.yml").items()}
+        self._near_parts = lru_cache(maxsize=4096)(self._find_near_parts)
         self._nearest_form = lru_cache(maxsize=4096)(self._find_nearest_form)
+        # A text is searched twice: for what the embedding is given, and for the entities.
+        self._search_folded = lru_cache(maxsize=64)(self._find_all)
 
     def search(self, text: str) -> List[Found]:
         """All entities of a cleaned text in their order, each value once."""
-        folded = fold(text)
+        return list(self._search_folded(fold(text)))
+
+    def _find_all(self, folded: str) -> Tuple[Found, ...]:
         words = [_Word(match.group(), match.start(), match.end()) for match in _WORD.finditer(folded)]
         found = self._services(words, folded) + self._named(words) + self._role(folded)
         first: Dict[Tuple[str, str], Found] = {}
         for entity in sorted(found, key=lambda entity: (entity.start, entity.end)):
             first.setdefault((entity.name, entity.value), entity)
-        return list(first.values())
+        return tuple(first.values())
 
     def _services(self, words: Sequence[_Word], folded: str) -> List[Found]:
         found: List[Found] = []
@@ -108,9 +123,9 @@ class Lexicon:
 
     def _service_at(self, words: Sequence[_Word], at: int) -> Tuple[Optional[str], int]:
         """The service that begins at a word, and how many words it takes."""
-        if words[at].text in self._never:
-            return None, 1
         phrase = _longest_phrase(self._phrases, words, at)
+        if words[at].text in self._never and (phrase is None or phrase.parts[0].rstrip("*") != words[at].text):
+            return None, 1
         if phrase is not None:
             return phrase.value, len(phrase.parts)
         best: Tuple[float, int, Optional[str]] = (99.0, 1, None)
@@ -121,7 +136,32 @@ class Lexicon:
             distance, value = self._nearest_form("".join(word.text for word in window), length > 1)
             if value is not None and distance < best[0]:
                 best = (distance, length, value)
+        return (best[2], best[1]) if best[2] is not None else self._nearest_phrase(words, at)
+
+    def _nearest_phrase(self, words: Sequence[_Word], at: int) -> Tuple[Optional[str], int]:
+        """The phrase nearest to what stands at a word, each long word of it forgiven one mistake."""
+        best: Tuple[float, int, Optional[str]] = (99.0, 1, None)
+        for first in self._near_parts(words[at].text):
+            for phrase in self._phrases_by_part.get(first, ()):
+                window = [word.text for word in words[at : at + len(phrase.parts)]]
+                if len(window) == len(phrase.parts):
+                    mistakes = sum(
+                        self._near_parts(word).get(part, 99.0) for part, word in zip(phrase.parts, window, strict=True)
+                    )
+                    if mistakes < best[0] and mistakes <= _forgiven(len("".join(window)), False):
+                        best = (mistakes, len(window), phrase.value)
         return best[2], best[1]
+
+    def _find_near_parts(self, written: str) -> Dict[str, float]:
+        """The words of phrases that `written` may be, each with its mistakes (at most one)."""
+        if written[0] >= _ARABIC_SCRIPT:
+            return {}
+        parts = self._parts_by_start.get(written[0], ())
+        near = {part: 0.0 for part in parts if _part_matches(part, written)}
+        if len(written) >= _SHORTEST_FORGIVEN - 1 and written not in near and written not in self._never:
+            mistakes = {part: _mistakes(part, written) for part in parts if part not in near}
+            near.update({part: cost for part, cost in mistakes.items() if cost <= 1})
+        return near
 
     def _find_nearest_form(self, written: str, split: bool) -> Tuple[float, Optional[str]]:
         if written in self._forms:
@@ -152,11 +192,12 @@ class Lexicon:
         ]
 
     def _is_about_adults(self, folded: str) -> bool:
-        if self._volunteering.search(folded):
-            folded = self._own_age.sub(" ", folded)
+        if _any(self._offering, folded) and not _any(self._needing, folded):
+            for pattern in self._own:
+                folded = pattern.sub(" ", folded)
         for pattern in self._adult_blockers:
             folded = pattern.sub(" ", folded)
-        return any(pattern.search(folded) for pattern in self._adult_markers)
+        return _any(self._adult_markers, folded)
 
     def _named(self, words: Sequence[_Word]) -> List[Found]:
         found: List[Found] = []
@@ -219,6 +260,23 @@ def _phrases(table: Mapping[str, Sequence[str]]) -> Dict[str, FrozenSet[_Phrase]
     return {start: frozenset(phrases) for start, phrases in index.items()}
 
 
+def _mistakes(part: str, written: str) -> float:
+    """Mistakes in `written` if it was meant to be that word of a phrase, 99 if it was not.
+
+    The last letter stands, unless the last two have changed places: a different ending is another
+    word ("contact" and "contacta"), not a mistake.
+    """
+    meant = part.rstrip("*")
+    if len(meant) < _SHORTEST_FORGIVEN or abs(len(meant) - len(written)) > (1 if meant == part else 99):
+        return 99.0
+    if len(consonants(meant) - consonants(written)) > 1:
+        return 99.0
+    longest = min(len(written), len(meant) + 1)
+    beginnings = [written[:length] for length in range(len(meant) - 1 if meant != part else len(written), longest + 1)]
+    ends = [some for some in beginnings if some[-1] == meant[-1] or sorted(some) == sorted(meant)]
+    return min((spelling_distance(some, meant, 1.01) for some in ends), default=99.0)
+
+
 def _start(word: str) -> str:
     bare = word if word.isascii() else _ARABIC_PREFIX.sub("", word)
     return bare[:2]
@@ -227,6 +285,10 @@ def _start(word: str) -> str:
 def _longest_phrase(index: Mapping[str, FrozenSet[_Phrase]], words: Sequence[_Word], at: int) -> Optional[_Phrase]:
     matching = [phrase for phrase in index.get(_start(words[at].text), ()) if phrase.matches(words, at)]
     return max(matching, key=lambda phrase: (len(phrase.parts), phrase.parts), default=None)
+
+
+def _any(patterns: Sequence["re.Pattern[str]"], folded: str) -> bool:
+    return any(pattern.search(folded) for pattern in patterns)
 
 
 def _patterns(written: Sequence[str]) -> Tuple["re.Pattern[str]", ...]:

@@ -1,8 +1,60 @@
-"""How far apart two spellings are, as people misspell: vowels and doubled letters weigh little."""
+"""How far apart two spellings are, as people misspell, and which known word is meant.
 
-from typing import FrozenSet
+Vowels and doubled letters weigh little. What is known is learned from the training sentences; names of
+services are not found here but by the lexicon.
+"""
+
+import re
+from functools import lru_cache
+from typing import Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
+
+from components.text import fold
 
 _VOWELS = frozenset("aeiouy")
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[a-zåäöé]+")
+_SHORTEST = 5
+_COMMON = 3
+
+
+class Speller:
+    """Puts misspelt Swedish words right. Immutable, so safe from several threads."""
+
+    def __init__(self, swedish: Mapping[str, int], foreign: Collection[str]) -> None:
+        """`swedish`: words in lower case -> how often they were seen; `foreign`: words to leave as they are."""
+        self._swedish = frozenset(swedish) | frozenset(map(fold, swedish))
+        self._known = self._swedish | frozenset(foreign)
+        self._by_start: Dict[str, List[Tuple[str, FrozenSet[str], str]]] = {}
+        # The commonest first: of two equally near words it is the one that is meant.
+        for word in sorted(swedish, key=lambda word: (-swedish[word], word)):
+            if swedish[word] >= _COMMON and len(word) >= _SHORTEST - 1 and _LATIN.fullmatch(word):
+                folded = fold(word)
+                self._by_start.setdefault(folded[0], []).append((folded, consonants(folded), word))
+        self._nearest = lru_cache(maxsize=4096)(self._find_nearest)
+
+    def correct(self, text: str) -> str:
+        """The text with unknown words replaced by near ones, if at least half of its words are Swedish."""
+        words = _WORD.findall(text.lower())
+        if 2 * sum(word in self._swedish for word in words) < len(words):
+            return text
+        return _WORD.sub(lambda word: self._meant(word.group().lower()) or word.group(), text)
+
+    def _meant(self, written: str) -> Optional[str]:
+        if len(written) < _SHORTEST or written in self._known or not _LATIN.fullmatch(written):
+            return None
+        return self._nearest(written)
+
+    def _find_nearest(self, written: str) -> Optional[str]:
+        folded = fold(written)
+        own, limit = consonants(folded), 1.0 if len(written) < 7 else 1.5
+        best: Tuple[float, Optional[str]] = (limit + 0.01, None)
+        for word, others, spelt in self._by_start.get(folded[0], ()):
+            # Each consonant that only one of them has costs at least 1.
+            if abs(len(word) - len(folded)) <= limit + 1 and max(len(own - others), len(others - own)) < best[0]:
+                distance = spelling_distance(folded, word, best[0])
+                if distance < best[0]:
+                    best = (distance, spelt)
+        return best[1]
 
 
 def consonants(word: str) -> FrozenSet[str]:
