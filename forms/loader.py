@@ -54,7 +54,7 @@ def load_forms(directory: Path = DEFINITIONS) -> Mapping[str, Form]:
 
 def _load(path: Path) -> Form:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a CSafeLoader)
+        data = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FormDefinitionError(path.name, None, " ".join(str(error).split())) from None
     form = _form(data, path.name)

@@ -170,7 +170,7 @@ def test_no_file_names_a_place_on_somebodys_machine(path: str) -> None:
 
 def test_every_locked_package_has_a_version_and_a_hash() -> None:
     locks = {name: content for name, content in texts().items() if re.fullmatch(r"(.*/)?requirements.*\.lock", name)}
-    assert len(locks) == 4
+    assert len(locks) == 5
     for name, content in locks.items():
         packages = re.split(r"^(?=[A-Za-z0-9])", content, flags=re.MULTILINE)[1:]
         assert packages, name
@@ -181,14 +181,18 @@ def _is_locked(package: str) -> bool:
     return bool(re.match(r"[\w.\[\]-]+==\S", package) and re.search(r"--hash=sha256:[0-9a-f]{64}\b", package))
 
 
+PART_OF = {"harmless": "out_of_scope"}
+"""Files of examples that belong to another intent than their name: what sounds dangerous and is not."""
+
+
 @pytest.mark.parametrize("language", ["sv", "en"])
 def test_every_intent_has_examples_and_every_example_an_intent(language: str) -> None:
     intents = set(yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["intents"])
     found = {}
     for path in sorted((ROOT / "nlu" / "rasa" / "data" / language).glob("*.yml")):
         entries = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["nlu"]
-        assert [entry["intent"] for entry in entries] == [path.stem]
-        found[path.stem] = sum(line.startswith("-") for line in entries[0]["examples"].splitlines())
+        assert [entry["intent"] for entry in entries] == [PART_OF.get(path.stem, path.stem)]
+        found[entries[0]["intent"]] = sum(line.startswith("-") for line in entries[0]["examples"].splitlines())
     assert found.keys() == intents
     assert {intent for intent, examples in found.items() if examples < 5} == set()
 

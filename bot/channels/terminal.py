@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, TextIO
 from uuid import uuid4
 
-from bot.dialogue import decide, response_of
+from bot.dialogue import decide
+from bot.form_asking import response_of
 from bot.scene import Scene, State, Tools
 from bot.turn import Choice, Reply, Response, Turn
 

@@ -145,6 +145,7 @@ def _chat(
             sender=visit.sender,
             message_id=f"start-{secrets.token_hex(16)}",
             municipality=visit.to_hand_over,
+            language=visit.language,
             start=True,
         )
         return await chat_page(visit, turn)
@@ -240,6 +241,7 @@ def _turn(visit: Visit, message: Message) -> Turn:
         text=message.text,
         choice=message.choice,
         municipality=visit.to_hand_over,
+        language=visit.language,
     )
 
 
