@@ -97,7 +97,7 @@ class Policy:
 def load_policy(path: Path = OUR_POLICY) -> Policy:
     """The policy in a YAML file. Raises RetentionPolicyError."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a CSafeLoader)
+        data = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RetentionPolicyError(str(path), None, " ".join(str(error).split())) from None
     except OSError as error:

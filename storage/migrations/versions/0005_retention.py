@@ -72,7 +72,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Only while nothing has been held, handed over or purged: the program before would purge it, or bring it back."""
     for table in ("hand_overs", "submission_holds", "purge_records", "tombstones"):
-        if op.get_bind().execute(sa.text(f"SELECT 1 FROM {table} LIMIT 1")).first() is not None:
+        if op.get_bind().execute(sa.select(sa.text("1")).select_from(sa.table(table)).limit(1)).first() is not None:
             raise CommandError(f"there are {table}, of which revision 0004 knows nothing")
     op.drop_table("retention_state")
     op.drop_table("tombstones")
