@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import event_loops
 import pytest
 from fake_telegram import FakeTelegram, Fault, channel_running, echo, until
 
@@ -153,7 +154,7 @@ async def _run_lanes(work: _Work, most: int) -> None:
 
 def test_lanes_do_everything_once_in_order_and_not_too_much_at_once() -> None:
     work = _Work({f"{name}": range(7) for name in range(20)})
-    asyncio.run(_run_lanes(work, most=4))
+    event_loops.run(_run_lanes(work, most=4))
     assert grouped(work.done, lambda one: one[0]) == {
         name: [(name, item) for item in range(7)] for name in work.waiting
     }
@@ -162,12 +163,12 @@ def test_lanes_do_everything_once_in_order_and_not_too_much_at_once() -> None:
 
 def test_one_who_sends_much_does_not_come_before_the_others() -> None:
     work = _Work({"much": range(50), **{f"{name}": [0] for name in range(8)}})
-    asyncio.run(_run_lanes(work, most=2))
+    event_loops.run(_run_lanes(work, most=2))
     last_of_the_others = max(place for place, (name, _) in enumerate(work.done) if name != "much")
     assert last_of_the_others < 25
 
 
 def test_a_lane_that_fails_rests_and_goes_on() -> None:
     work = _Work({"a": [1, -1, 2], "b": [3]})
-    asyncio.run(_run_lanes(work, most=2))
+    event_loops.run(_run_lanes(work, most=2))
     assert sorted(work.done) == [("a", 1), ("a", 2), ("b", 3)]

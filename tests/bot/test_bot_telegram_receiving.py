@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import event_loops
 import pytest
 from fake_telegram import TOKEN, FakeTelegram, message, person
 from sqlalchemy import func, select
@@ -97,7 +98,7 @@ def receive(fake: FakeTelegram, database: Database, updates: Sequence[dict[str, 
             await receiver.close()
         await bot.close_connections()
 
-    asyncio.run(one_after_the_other())
+    event_loops.run(one_after_the_other())
 
 
 def inbox(database: Database) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from html import unescape
 from typing import Any
 
+import event_loops
 import pytest
 from cryptography.fernet import Fernet
 from litestar import Litestar
@@ -636,7 +637,7 @@ def test_one_sender_whose_turns_take_long_keeps_nobody_else_waiting() -> None:
             await asyncio.gather(*waiting)
             assert turns.senders == 0
 
-    asyncio.run(talk())
+    event_loops.run(talk())
     assert [turn.text for turn in slow.turns if turn.sender == "a"] == ["0", "1", "2"]
     assert all(name.startswith("web chat") for name in slow.threads)
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import event_loops
 import pytest
 from fake_telegram import FakeTelegram, channel_running, echo, until
 from sqlalchemy import select
@@ -133,7 +134,7 @@ def test_a_leader_that_cannot_renew_has_stopped_before_the_next_begins(open_data
         stop.set()
         await asyncio.gather(*leading)
 
-    asyncio.run(both())
+    event_loops.run(both())
     spans.sort()
     assert len(spans) >= 2
     assert all(ended <= began for (_, ended), (began, _) in pairwise(spans))
@@ -164,7 +165,7 @@ def test_work_that_ends_by_itself_is_begun_again(database: Database) -> None:
         await leading
 
     with capture_logs() as logged:
-        asyncio.run(twice())
+        event_loops.run(twice())
     assert "telegram.loop_failed" in {one["event"] for one in logged}
 
 

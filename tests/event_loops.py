@@ -1,0 +1,12 @@
+"""Coroutines in tests: in a thread of their own, since Chromium's driver keeps an event loop in the main one."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """What `work` returns or raises."""
+    with ThreadPoolExecutor(1, "event loop") as thread:
+        return thread.submit(asyncio.run, work).result()
