@@ -246,7 +246,7 @@ def test_a_cookie_of_another_version_is_no_visit(echo: Echo, kept: Any) -> None:
 
 def every_route() -> list[tuple[str, str]]:
     routes = [route for route in application(Echo()).routes if isinstance(route, HTTPRoute)]
-    found = [(method, route.path) for route in routes for method in route.methods if method != "OPTIONS"]
+    found = sorted((method, route.path) for route in routes for method in route.methods if method != "OPTIONS")
     return [*found, ("GET", "/finns-inte"), ("DELETE", "/"), ("POST", "/om")]
 
 
