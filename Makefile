@@ -29,7 +29,7 @@ setup: .venv/.app $(RASA)/.venv/.app
 
 test: setup .venv/.dev ## Set up what the tests need and run them all
 	@$(PY) tests/chromium.py
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest
 
 check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, imports, dependencies, words, and the measured understanding
 	@.venv/bin/ruff check .
