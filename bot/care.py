@@ -5,7 +5,7 @@ talk to. Nothing is promised for the municipality.
 """
 
 from bot import answering, choices, menus
-from bot.safety import contact_lines
+from bot.safety import contact_lines, help_lines
 from bot.scene import Outcome, Scene
 from bot.turn import Choice
 
@@ -46,11 +46,7 @@ def _kind_word(scene: Scene, name: str) -> Outcome:
     say, library = scene.say, scene.tools.library
     parts = [say(f"care.{name}")]
     if name in WITH_LINES:
-        parts += [
-            f"{line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
-            for line in library.emergency(scene.state.municipality)
-            if line.id == LISTENING
-        ]
+        parts += help_lines(scene, (LISTENING,))
     questions: tuple[Choice, ...] = tuple(
         menus.question_choice(scene, topic, service)
         for topic, service in WANTED[name]

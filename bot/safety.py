@@ -5,7 +5,7 @@ down, and the NLU's danger intents. The reply says 112 first, fits the kind of d
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -107,11 +107,7 @@ def crisis(scene: Scene, kind: str, confidence: float = 1.0, text: str = "") -> 
     if calm or load_phrases().is_from_work(text):
         parts.insert(parts.index(own) + 1, say("crisis.duty"))
     parts.append("\n".join((say("crisis.social_services"), *contact_lines(scene, urgent=True))))
-    lines = [
-        f"• {line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
-        for line in scene.tools.library.emergency(scene.state.municipality)
-        if line.id in LINES.get(kind, ())
-    ]
+    lines = [f"• {line}" for line in help_lines(scene, LINES.get(kind, ()))]
     if lines:
         parts.append("\n".join((say("crisis.lines"), *lines)))
     parts.append(say("crisis.not_a_report") if calm else say("crisis.machine"))
@@ -126,6 +122,15 @@ def and_answer(crisis: Outcome, answer: Outcome) -> Outcome:
         return crisis
     told = tuple(replace(reply, choices=()) for reply in crisis.replies)
     return replace(answer, replies=(*told, *answer.replies), account=crisis.account)
+
+
+def help_lines(scene: Scene, ids: Collection[str]) -> list[str]:
+    """The lines of these ids as they are shown: name, number, when they answer."""
+    return [
+        f"{line.name[scene.language]}: {line.number}. {line.when[scene.language]}"
+        for line in scene.tools.library.emergency(scene.state.municipality)
+        if line.id in ids
+    ]
 
 
 def contact_lines(scene: Scene, urgent: bool = False) -> list[str]:

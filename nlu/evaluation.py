@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from nlu.client import Understanding
-from nlu.sentences import EvaluationError, Sentence, is_danger, kind_of
-
-__all__ = ["Evaluation", "EvaluationError", "Miss", "Share", "evaluate", "is_right", "table"]
+from nlu.sentences import Sentence, is_danger, kind_of
 
 GROUPS: Mapping[str, str] = {
     "answerable": "answerable, right topic and service",

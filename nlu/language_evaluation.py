@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from nlu.evaluation import EvaluationError, Share
+from nlu.evaluation import Share
+from nlu.sentences import EvaluationError, read_file
 
 SENTENCES = Path(__file__).with_name("language_sentences.yml")
 UNKNOWN = "unknown"
@@ -52,10 +51,7 @@ class Naming:
 
 def read_messages(path: Path = SENTENCES) -> tuple[Message, ...]:
     """The messages of the file, in its order. Raises EvaluationError."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EvaluationError(f"{path.name}: cannot be read ({' '.join(str(error).split())[:120]})") from None
+    content = read_file(path)
     if not isinstance(content, dict) or not isinstance(content.get(_OTHER, {}), dict):
         raise EvaluationError(f"{path.name}: needs languages and, under `{_OTHER}:`, more languages")
     messages: list[Message] = []

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import chat_page
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -30,23 +31,6 @@ def kontakt(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path) -> Iterat
     running.stop()
 
 
-def _say(page: Page, text: str) -> None:
-    answered = page.get_by_role("log").locator(".reply").count()
-    page.get_by_role("textbox").fill(text)
-    page.get_by_role("button", name="Skicka", exact=True).click()
-    _wait_for_reply(page, answered)
-
-
-def _tap(page: Page, label: str) -> None:
-    answered = page.get_by_role("log").locator(".reply").count()
-    page.get_by_role("log").get_by_role("button", name=label, exact=True).last.click()
-    _wait_for_reply(page, answered)
-
-
-def _wait_for_reply(page: Page, answered: int) -> None:
-    page.wait_for_function("seen => document.querySelectorAll('[role=log] .reply').length > seen", arg=answered)
-
-
 def _row(page: Page, words: str) -> Locator:
     row = page.get_by_role("row").filter(has_text=words)
     expect(row).to_have_count(1)
@@ -63,11 +47,11 @@ def test_from_a_question_to_those_who_write_the_answers(browser: Browser, kontak
     phone = browser.new_context(viewport={"width": 390, "height": 844}, locale="sv-SE")
     chat = phone.new_page()
     chat.goto(f"{kontakt.web}/?kommun=sala")
-    _say(chat, UNKNOWN)
+    chat_page.say(chat, UNKNOWN)
     expect(chat.get_by_role("log")).to_contain_text("Det vet jag tyvärr inte.")
-    _say(chat, KNOWN)
+    chat_page.say(chat, KNOWN)
     expect(chat.get_by_role("log")).to_contain_text("Källa")
-    _tap(chat, "Hjälpte inte")
+    chat_page.tap(chat, "Hjälpte inte")
     expect(chat.get_by_role("log")).to_contain_text("Frågan sparas i 30 dagar utan namn och siffror")
     phone.close()
 

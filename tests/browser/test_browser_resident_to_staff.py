@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import chat_page
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from running_kontakt import RunningKontakt
@@ -38,23 +39,6 @@ def kontakt(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path) -> Iterat
     running.stop()
 
 
-def _say(page: Page, text: str) -> None:
-    answered = page.get_by_role("log").locator(".reply").count()
-    page.get_by_role("textbox").fill(text)
-    page.get_by_role("button", name="Skicka", exact=True).click()
-    _wait_for_reply(page, answered)
-
-
-def _tap(page: Page, label: str) -> None:
-    answered = page.get_by_role("log").locator(".reply").count()
-    page.get_by_role("log").get_by_role("button", name=label, exact=True).last.click()
-    _wait_for_reply(page, answered)
-
-
-def _wait_for_reply(page: Page, answered: int) -> None:
-    page.wait_for_function("seen => document.querySelectorAll('[role=log] .reply').length > seen", arg=answered)
-
-
 def _last_reply(page: Page) -> str:
     return page.get_by_role("log").locator(".reply").last.inner_text()
 
@@ -65,7 +49,7 @@ def test_from_the_first_question_to_the_audit_trail(browser: Browser, kontakt: R
     page.goto(f"{kontakt.web}/?kommun=vingaker")
     expect(page.get_by_role("log")).to_contain_text("Jag är en dator, inte en människa")
 
-    _say(page, "Vad är en kontaktgrupp?")
+    chat_page.say(page, "Vad är en kontaktgrupp?")
     expect(page.get_by_role("log")).to_contain_text("Vingåkers kommun, foldern om kontaktgrupp")
     page.screenshot(path=PICTURES / "chat.png")
 
@@ -101,20 +85,20 @@ def test_from_the_first_question_to_the_audit_trail(browser: Browser, kontakt: R
 
 def _apply(page: Page) -> str:
     """Fill in the application for a kontaktgrupp, ask a question in the middle, send it; gives the reference."""
-    _say(page, "Jag vill ansöka om kontaktgrupp till min dotter")
+    chat_page.say(page, "Jag vill ansöka om kontaktgrupp till min dotter")
     asked = False
     for _ in range(40):
         question = _last_reply(page)
         if "Stämmer allt?" in question:
             break
         if "Vad heter barnet?" in question and not asked:
-            _say(page, "vad kostar det egentligen?")
+            chat_page.say(page, "vad kostar det egentligen?")
             expect(page.get_by_role("log")).to_contain_text("kostar inget att vara med")
             assert "Vad heter barnet?" in _last_reply(page)
             asked = True
             continue
         _answer(page, question)
-    _tap(page, "Skicka in")
+    chat_page.tap(page, "Skicka in")
     receipt = _last_reply(page)
     assert "Din referens är" in receipt
     return receipt.split("Din referens är ")[1][:8]
@@ -124,9 +108,9 @@ def _answer(page: Page, question: str) -> None:
     labels = page.get_by_role("log").locator(".choices").last.get_by_role("button").all_inner_texts()
     answer = next((typed for words, typed in ANSWERS.items() if words in question), None)
     if answer and answer not in labels:
-        _say(page, answer)
+        chat_page.say(page, answer)
     else:
-        _tap(page, answer or ("Hoppa över" if "Hoppa över" in labels else labels[0]))
+        chat_page.tap(page, answer or ("Hoppa över" if "Hoppa över" in labels else labels[0]))
 
 
 def _nothing_readable_on_disk(kontakt: RunningKontakt) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlu.evaluation import EvaluationError
 from nlu.language import detect
 from nlu.language_evaluation import FLOOR, HALVES, UNKNOWN, Message, measure, read_messages, table
+from nlu.sentences import EvaluationError
 
 SWEDISH_AND_ENGLISH = ("sv", "en")
 ALL = ("sv", "en", "fi", "ar", "so", "uk", "fa", "pl", "es")
