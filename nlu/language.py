@@ -92,7 +92,7 @@ def detect(text: str, offered: Sequence[str], usual: str | None = None) -> str |
         return None
     chances = _chances(words, candidates, offered, usual)
     best = max(chances, key=chances.__getitem__)
-    known = [word for word in words if _worth(word, best) and word not in listed.in_names]
+    known = [word for word in words if len(word) > 1 and _worth(word, best) and word not in listed.in_names]
     return best if known and best in offered and chances[best] >= _SURE else None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bot.dialogue import Dialogue
 from bot.scene import Tools
@@ -29,6 +30,9 @@ from storage.database import Database, migrate
 from storage.encryption import load_keys, make_keys
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests share a few modules (chromium, fake_telegram) by plain name
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")  # the same examples every time: a change is judged by what it changed
 
 
 @pytest.fixture(scope="session")
