@@ -85,14 +85,15 @@ def detect(text: str, offered: Sequence[str], usual: str | None = None) -> str |
     listed = load_words()
     said = [_plain(word) for word in _WORD.findall(_SERVICE_IN_TWO_WORDS.sub(" ", _NOISE.sub(" ", text[:_READ])))]
     words = [word for word in said if word not in listed.anybodys and not word.startswith(listed.service)]
-    if min(len(words), len(text.split())) < _LEAST_WORDS or sum(map(len, words)) < _LEAST_LETTERS:
+    longer = [word for word in words if len(word) > 1]  # letters alone are no language
+    if min(len(longer), len(text.split())) < _LEAST_WORDS or sum(map(len, words)) < _LEAST_LETTERS:
         return _of_few_words(said, offered) if usual is None else None
     candidates = _of_script(words)
     if not candidates:
         return None
     chances = _chances(words, candidates, offered, usual)
     best = max(chances, key=chances.__getitem__)
-    known = [word for word in words if len(word) > 1 and _worth(word, best) and word not in listed.in_names]
+    known = [word for word in longer if _worth(word, best) and word not in listed.in_names]
     return best if known and best in offered and chances[best] >= _SURE else None
 
 

@@ -85,7 +85,7 @@ def test_any_text_gets_a_reply_and_starts_no_form(talk: Callable[..., Response],
     response = talk(text, sender=f"hypothesis-{next(NUMBERS)}")
     assert response.replies
     assert response.draft is None
-    assert response.language == "sv"
+    assert response.language in ("sv", "en")
 
 
 NUMBERS = count(1)

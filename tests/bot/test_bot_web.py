@@ -146,6 +146,7 @@ def test_sender_is_random_and_stays(echo: Echo) -> None:
 @pytest.mark.parametrize(
     "value",
     ["", "x", "null", "ä", "a" * 5000, '"', Fernet(Fernet.generate_key()).encrypt(b"{}").decode(), "=" * 40],
+    ids=["empty", "a letter", "null", "not ASCII", "too long", "a quotation mark", "sealed with another key", "only padding"],
 )
 def test_a_cookie_that_is_not_ours_begins_a_new_conversation(echo: Echo, value: str) -> None:
     with TestClient(application(echo)) as client:
