@@ -1,18 +1,18 @@
 """Times what residents wait for, all in one run, and shows each as a ratio to the first.
 
 The baseline is a menu turn of a conversation that is not stored: the dialogue alone. Beside it: the same turn with its
-commit on SQLite, a form answer with its commit, and a free text through the NLU process.
+commit on SQLite, a form answer with its commit, and a free text through the NLU process. Below it, that process alone.
 """
 
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
 from pathlib import Path
 
+from bench import understanding
 from bot.dialogue import Dialogue, decide
 from bot.scene import Scene, State, Tools
 from bot.turn import Turn
@@ -24,7 +24,7 @@ from nlu import training
 from nlu.client import NluClient
 from nlu.process import NluProcess
 from settings import ROOT
-from storage import submissions
+from storage import status_codes, submissions
 from storage.database import Database, migrate
 from storage.encryption import load_keys, make_keys
 
@@ -69,6 +69,7 @@ def main() -> None:
             client.close()
             database.close()
             process.stop()
+        understanding.report(model, place)
 
 
 def _tools(database: Database, client: NluClient) -> Tools:
@@ -77,7 +78,7 @@ def _tools(database: Database, client: NluClient) -> Tools:
         forms=load_forms(ROOT / "forms" / "definitions"),
         wordings=load_wordings(),
         understand=client.understand,
-        status_of=partial(submissions.status_of, database),
+        status_of=partial(status_codes.status_of, database),
         receipt_for=partial(submissions.reference_for_draft, database),
     )
 
@@ -98,12 +99,6 @@ def _measure(tools: Tools, database: Database, client: NluClient) -> None:
     print(row("a menu turn with its commit", timed(lambda: dialogue.respond(turn(choice="c:help"))), base))
     print(row("a form answer with its commit", timed(lambda: dialogue.respond(turn(choice=answer))), base))
     print(row("understanding a text (NLU process)", timed(lambda: client.understand(next(questions))), base))
-    texts = [f"vad kostar det att ha kontaktperson nummer {number}?" for number in range(400)]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(client.understand, texts))
-    rate = len(texts) / (time.perf_counter() - began)
-    print(f"\n{rate:.0f} different texts a second through the NLU process, 8 at once")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Texts of several clients answered together, and the latest answers kept in memory.
 
-The embedding works on both cores at once and is cheaper for eight texts together than one by one;
+One text is embedded on one core, several on all of them, and the rest costs less for several together;
 so while one batch is at work the next texts gather. Identical texts are answered from a bounded
 cache. Nothing here is written anywhere.
 """

@@ -77,8 +77,7 @@ async def _serve(understand: Understand, run_file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     batcher = Batcher(understand)
-    # Once in the thread that will do the work: when a second one calls the embedding's native code, its threads take
-    # turns instead of waiting for each other, and every text takes twice as long.
+    # Once before anybody waits: the first text takes tenths of a second.
     await batcher.understand("hej")
     # What is loaded by now stays; looking through it for garbage again and again would take tenths of seconds.
     gc.collect()

@@ -1,13 +1,9 @@
 """Our own components one by one, on a few sentences, in the interpreter they are made for."""
 
-import json
-import subprocess
 from typing import Any
 
 import pytest
-
-from installation import RASA
-from nlu.process import minimal_environment
+from rasa_programs import run
 
 # Calls functions by name: [[module, function, arguments], …] in, their results out.
 CALLS = """
@@ -17,22 +13,6 @@ for module, function, arguments in json.load(sys.stdin):
     results.append(getattr(importlib.import_module(f"components.{module}"), function)(*arguments))
 json.dump(results, sys.stdout)
 """
-
-
-def run(program: str, given: Any) -> Any:
-    """What a program prints as JSON, run by the NLU's interpreter beside its components."""
-    done = subprocess.run(
-        [str(RASA / ".venv" / "bin" / "python"), "-c", program],
-        cwd=RASA,
-        env=minimal_environment(),
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
 
 
 WITHOUT_COURTESIES = [

