@@ -1,8 +1,8 @@
 """The audit trail: an append-only chain of who did, or read, what.
 
 Every event's hash covers the event and the hash before it; a sealed anchor holds how many there are and the last hash.
-So an entry that was changed, removed, moved or cut from the end shows. A copy of the whole database put back from an
-earlier day does not: compare with the backups for that. Details hold ids and statuses, never personal data.
+So an entry that was changed, removed, moved or cut from the end shows. That the whole database was put back from an
+earlier day shows in `audit_anchors`. Details hold ids and statuses, never personal data.
 """
 
 import hashlib
@@ -99,6 +99,14 @@ def trail(database: Database, subject: str) -> list[AuditEvent]:
     query = select(AuditEventRow).where(AuditEventRow.subject == subject).order_by(AuditEventRow.number)
     with database.reading() as session:
         return [_entry(row) for row in session.scalars(query)]
+
+
+def last(database: Database) -> tuple[int, str] | None:
+    """The number and the hash of the last event; None when there is none."""
+    query = select(AuditEventRow.number, AuditEventRow.hash).order_by(AuditEventRow.number.desc()).limit(1)
+    with database.reading() as session:
+        found = session.execute(query).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def verify(database: Database) -> list[str]:

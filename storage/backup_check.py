@@ -3,22 +3,33 @@
 Looks at a session whose rows need not be committed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from storage import audit, intake
+from storage import addition_rows, audit, intake, retention_holds
+from storage.addition_tables import SubmissionAdditionRow, SubmissionRequestRow
 from storage.backup_file import BackupError
 from storage.backup_rows import ROWS_AT_ONCE
 from storage.database import Database
 from storage.encryption import DataKey, Keyring, SealError
+from storage.retention_tables import HandOverRow
 from storage.rotation import CONTEXTS
 from storage.tables import SubmissionKeyRow, SubmissionNoteRow, SubmissionRow
+
+OWN_KEY: Final[Mapping[InstrumentedAttribute[Any], Callable[[str], str]]] = {
+    SubmissionRow.content_sealed: intake.content_context,
+    SubmissionNoteRow.text_sealed: intake.note_context,
+    HandOverRow.case_number_sealed: retention_holds.number_context,
+    SubmissionRequestRow.text_sealed: addition_rows.request_context,
+    SubmissionAdditionRow.content_sealed: addition_rows.addition_context,
+}
+"""Each column that is sealed with the submission's own key, and what it is sealed to, by the reference."""
 
 
 def problems(session: Session) -> list[str]:
@@ -27,8 +38,8 @@ def problems(session: Session) -> list[str]:
     found = audit.verify(_Within(session))
     for column, context in CONTEXTS.items():
         found += _unreadable(column, _opened(session, keyring, column, context))
-    found += _unreadable(SubmissionRow.content_sealed, _opened_with_own_key(session, keyring, SubmissionRow))
-    found += _unreadable(SubmissionNoteRow.text_sealed, _opened_with_own_key(session, keyring, SubmissionNoteRow))
+    for column, context_of in OWN_KEY.items():
+        found += _unreadable(column, _opened_with_own_key(session, keyring, column, context_of))
     return found
 
 
@@ -90,18 +101,15 @@ def _opened(session: Session, keyring: Keyring, column: InstrumentedAttribute[An
             yield False
 
 
-def _opened_with_own_key(session: Session, keyring: Keyring, table: type[Any]) -> Iterator[bool]:
+def _opened_with_own_key(
+    session: Session, keyring: Keyring, column: InstrumentedAttribute[Any], context_of: Callable[[str], str]
+) -> Iterator[bool]:
     """For each value of a submission, whether it opens with the submission's key, or the keyring."""
-    notes = table is SubmissionNoteRow
-    sealed, context_of = (
-        (SubmissionNoteRow.text_sealed, intake.note_context)
-        if notes
-        else (SubmissionRow.content_sealed, intake.content_context)
-    )
-    key = SubmissionKeyRow.key_sealed
-    query = select(SubmissionRow.reference, sealed, key, CONTEXTS[key]).outerjoin_from(SubmissionRow, SubmissionKeyRow)
-    if notes:
-        query = query.join(SubmissionNoteRow, SubmissionNoteRow.submission_id == SubmissionRow.id)
+    table, key = column.class_, SubmissionKeyRow.key_sealed
+    query = select(SubmissionRow.reference, column, key, CONTEXTS[key]).outerjoin_from(SubmissionRow, SubmissionKeyRow)
+    if table is not SubmissionRow:
+        query = query.join(table, table.submission_id == SubmissionRow.id)
+    query = query.where(column.is_not(None))
     for reference, value, key_sealed, key_context in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
         try:
             own = None if key_sealed is None else DataKey(keyring.open(key_sealed, key_context))

@@ -17,13 +17,18 @@ from sqlalchemy import Column, MetaData, Table, insert, select
 from sqlalchemy.engine import Connection
 
 from storage.backup_file import BackupError
+from storage.baton_rows import name_of
 from storage.tables import Base
 
 ROWS_AT_ONCE: Final = 500
-SHORT_LIVED: Final = ("staff_sessions", "invitations")
+SHORT_LIVED: Final = ("staff_sessions", "invitations", "transfers")
 """Not put back: what was signed out or used since the backup would be open again."""
-_NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {"submissions": ("reference", "draft_token"), "drafts": ("token",)}
-"""Table -> columns whose values may have a tombstone."""
+_NAMED_BY: Final[Mapping[str, Mapping[str, Callable[[str], str]]]] = {
+    "submissions": {"reference": str, "draft_token": str},
+    "drafts": {"token": str},
+    "batons": {"token": name_of},
+}
+"""Table -> columns whose values may have a tombstone, and the name that it is of."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +147,15 @@ class _Batch:
         self._connection, self._tally = connection, tally
         self._columns = [table.columns[name] for name in columns]
         self._order = [columns.index(name) for name in table.columns.keys()]  # noqa: SIM118 (a collection of columns)
-        self._named = [table.columns[name] for name in _NAMED_BY.get(table.name, ()) if name in table.columns]
+        named = _NAMED_BY.get(table.name, {}).items()
+        self._named = [(table.columns[name], named_as) for name, named_as in named if name in table.columns]
         self._belongs = [(key.parent, key.column) for key in table.foreign_keys]
         self._naive = connection.dialect.name == "sqlite"
         self._rows: list[dict[str, Any]] = []
 
     def add(self, line: bytes, is_purged: Callable[[str], bool], gone: set[tuple[Column[Any], Any]]) -> None:
         row = dict(zip(self._columns, json.loads(line, object_hook=_value), strict=True))
-        if any(is_purged(row[column]) for column in self._named) or any(
+        if any(is_purged(named_as(row[column])) for column, named_as in self._named) or any(
             (parent, row[column]) in gone for column, parent in self._belongs
         ):
             gone |= {(column, row[column]) for column in self.table.primary_key.columns}

@@ -3,7 +3,6 @@
 What the state means is the dialogue's business; here it is sealed JSON. A sender is kept only as a keyed fingerprint.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,11 +12,24 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from storage import deliveries, intake, missed_questions
+from storage import deliveries, drafts, intake, missed_questions
 from storage.database import Database, DatabaseError
+from storage.drafts import Draft, make_draft_token
+from storage.effects import Effect, EffectRefusedError
 from storage.encryption import Keyring
 from storage.engine import reason
-from storage.tables import ConversationRow, DraftRow, InboxRow, OutboxRow, StoredResponseRow
+from storage.tables import ConversationRow, DraftRow, FormSnapshotRow, InboxRow, OutboxRow, StoredResponseRow
+
+__all__ = [
+    "Conversation",
+    "ConversationChangedError",
+    "Draft",
+    "find",
+    "forget",
+    "handled",
+    "make_draft_token",
+    "save",
+]
 
 RESPONSES_KEPT: Final = 20
 """How many responses of one conversation are kept for messages that come again."""
@@ -32,23 +44,11 @@ _RACES: Final = {
 
 
 class ConversationChangedError(Exception):
-    """Another turn was saved since the conversation was read, or this message is handled: nothing was written.
+    """Another turn was saved since the conversation was read, this message is handled, or an effect was refused:
+    nothing was written.
 
     Read `handled` and `find` again, and answer from there.
     """
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A form being filled in. `answers`: slot -> plain JSON value (None is skipped); `asking`: the open slot."""
-
-    token: str
-    form_id: str
-    form_version: int
-    answers: Mapping[str, Any]
-    asking: str | None
-    started_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,13 @@ class Conversation:
     version: int = 0
 
 
-def make_draft_token() -> str:
-    """A new draft's token: 10 random characters (5.9 × 10^14 possible)."""
-    return "".join(secrets.choice(intake.REFERENCE_ALPHABET) for _ in range(10))
-
-
 def find(database: Database, channel: str, sender: str) -> Conversation:
     """The stored conversation, or a new one of version 0."""
     keyring = database.keyring
     query = (
-        select(ConversationRow, DraftRow)
+        select(ConversationRow, DraftRow, FormSnapshotRow.content)
         .outerjoin(DraftRow, DraftRow.conversation_id == ConversationRow.id)
+        .outerjoin(FormSnapshotRow, FormSnapshotRow.digest == DraftRow.form_snapshot)
         .where(
             ConversationRow.channel == channel,
             ConversationRow.sender_key == _sender_key(keyring, channel, sender),
@@ -82,9 +78,10 @@ def find(database: Database, channel: str, sender: str) -> Conversation:
         found = session.execute(query).one_or_none()
     if found is None:
         return Conversation(channel, sender)
-    row, draft = found
-    state = keyring.open_json(row.state_sealed, _context(row.sender_key, "state"))
-    return Conversation(channel, sender, state, _draft(keyring, row.sender_key, draft), row.version)
+    row, stored, form = found
+    state = keyring.open_json(row.state_sealed, _state_context(row.sender_key))
+    draft = None if stored is None else drafts.read(keyring, row.sender_key, stored, form)
+    return Conversation(channel, sender, state, draft, row.version)
 
 
 def handled(database: Database, channel: str, sender: str, message_id: str) -> dict[str, Any] | None:
@@ -119,12 +116,14 @@ def save(
     submission: intake.NewSubmission | None = None,
     outbox: Sequence[deliveries.Outgoing] = (),
     missed: missed_questions.MissedQuestion | None = None,
+    effects: Sequence[Effect] = (),
 ) -> Conversation:
-    """Save one turn in one transaction: the message handled, conversation and draft, submission, replies to send, and
-    the question where it was missed.
+    """Save one turn in one transaction: the message handled, conversation and draft, replies to send, the question
+    where it was missed, the submission, and then its effects in their order.
 
     With a draft go the stored responses that may quote it; only a receipt is kept, when the turn has a submission.
-    Returns `after` with its new version. Raises ConversationChangedError and DatabaseError; nothing is written then.
+    Returns `after` with its new version. Raises ConversationChangedError, also when an effect is refused, and
+    DatabaseError; nothing is written then.
     """
     if (before.channel, before.sender) != (after.channel, after.sender):
         raise ValueError("a turn cannot move a conversation to another sender")
@@ -136,8 +135,9 @@ def save(
             inbox_id = deliveries.mark_handled(session, before.channel, key, at)
             if inbox_id is None:
                 raise ConversationChangedError("this message is handled")
-            conversation_id = _save_conversation(session, keyring, saved, at)
-            _save_draft(session, keyring, conversation_id, before, saved)
+            sender_key = _sender_key(keyring, saved.channel, saved.sender)
+            conversation_id = _save_conversation(session, keyring, sender_key, saved, at)
+            drafts.save(session, conversation_id, sender_key, before.draft, saved.draft)
             ended = before.draft is not None and (saved.draft is None or saved.draft.token != before.draft.token)
             kept = RESPONSES_KEPT if not ended else 1 if submission is not None else 0
             deliveries.drop_responses(session, conversation_id, before_version=saved.version - kept + 1)
@@ -156,7 +156,9 @@ def save(
                 missed_questions.write(session, missed, at)
             if submission is not None:
                 intake.insert(session, submission, actor="resident", at=at)
-    except intake.AlreadySubmittedError:
+            for effect in effects:
+                effect.write(session, at)
+    except (intake.AlreadySubmittedError, EffectRefusedError):
         raise ConversationChangedError("another turn was saved at the same time") from None
     except IntegrityError as error:
         if _is_race(error):
@@ -196,9 +198,8 @@ def forget(database: Database, channel: str, sender: str) -> bool:
     return gone is not None
 
 
-def _save_conversation(session: Session, keyring: Keyring, saved: Conversation, at: datetime) -> int:
-    sender_key = _sender_key(keyring, saved.channel, saved.sender)
-    sealed = keyring.seal_json(dict(saved.state), _context(sender_key, "state"))
+def _save_conversation(session: Session, keyring: Keyring, sender_key: str, saved: Conversation, at: datetime) -> int:
+    sealed = keyring.seal_json(dict(saved.state), _state_context(sender_key))
     if saved.version == 1:
         return session.execute(
             insert(ConversationRow)
@@ -227,53 +228,12 @@ def _save_conversation(session: Session, keyring: Keyring, saved: Conversation, 
     return changed
 
 
-def _save_draft(
-    session: Session, keyring: Keyring, conversation_id: int, before: Conversation, saved: Conversation
-) -> None:
-    """The version check has shown that `before` is what is stored."""
-    draft = saved.draft
-    if draft == before.draft:
-        return
-    if before.draft is not None and (draft is None or draft.token != before.draft.token):
-        session.execute(delete(DraftRow).where(DraftRow.conversation_id == conversation_id))
-    if draft is None:
-        return
-    sender_key = _sender_key(keyring, saved.channel, saved.sender)
-    content = {"answers": dict(draft.answers), "asking": draft.asking}
-    values = {
-        "form_id": draft.form_id,
-        "form_version": draft.form_version,
-        "content_sealed": keyring.seal_json(content, _context(sender_key, "draft", draft.token)),
-        "started_at": draft.started_at,
-        "updated_at": draft.updated_at,
-    }
-    if before.draft is not None and before.draft.token == draft.token:
-        session.execute(update(DraftRow).where(DraftRow.conversation_id == conversation_id).values(values))
-    else:
-        session.execute(insert(DraftRow).values(conversation_id=conversation_id, token=draft.token, **values))
-
-
-def _draft(keyring: Keyring, sender_key: str, row: DraftRow | None) -> Draft | None:
-    if row is None:
-        return None
-    content = keyring.open_json(row.content_sealed, _context(sender_key, "draft", row.token))
-    return Draft(
-        token=row.token,
-        form_id=row.form_id,
-        form_version=row.form_version,
-        answers=content["answers"],
-        asking=content["asking"],
-        started_at=row.started_at,
-        updated_at=row.updated_at,
-    )
-
-
 def _sender_key(keyring: Keyring, channel: str, sender: str) -> str:
     return keyring.fingerprint(sender, f"sender:{channel}")
 
 
-def _context(sender_key: str, *parts: str) -> str:
-    return ":".join(("conversations", sender_key, *parts))
+def _state_context(sender_key: str) -> str:
+    return f"conversations:{sender_key}:state"
 
 
 def _response_context(key: str) -> str:

@@ -38,7 +38,7 @@ __all__ = [
     "migrate",
 ]
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The newest revision in migrations/versions; a test compares. Revisions are numbered, so that newer can be told."""
 
 _PROOF: Final = b"kontakt"

@@ -3,7 +3,8 @@
 A channel that must acknowledge what it gets calls `receive` first; a channel whose caller waits for the
 replies need not. Payloads and recipients are sealed, a payload goes when its message is handled, a reply's
 row when it is delivered. When to try again, and how, is the channel's business. A row that cannot be opened
-is taken out and logged by its number, so that it stops nothing behind it.
+is taken out and logged by its number, so that it stops nothing behind it; one that is sealed with a key that
+only other processes have yet is left for them, or for the next start.
 """
 
 from collections import Counter
@@ -17,13 +18,13 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import Database, insert_once
-from storage.encryption import Keyring, SealError
+from storage.encryption import Keyring, SealError, UnknownKeyError
 from storage.tables import InboxRow, OutboxRow, StoredResponseRow
 
 _PAYLOAD: Final = "inbox:payload"
 _REPLY: Final = "outbox:content"
 _UNREADABLE: Final = (SealError, KeyError, TypeError, ValueError)
-"""What a row raises that was damaged, sealed with a lost key, or written by a program of another shape."""
+"""What a row raises that was damaged, or written by a program of another shape."""
 _ROWS_AT_ONCE: Final = 500
 Names = Collection[str]
 
@@ -91,6 +92,7 @@ def waiting(
 
     At most the first `per_sender` of one sender, so that nobody fills the list alone, and none of the senders in
     `without`. A message that cannot be opened is marked as handled, with the log event inbox.unreadable.
+    Raises UnknownKeyError for one that only a key can open that this program does not have; nothing is changed then.
     """
     found: list[Incoming] = []
     damaged: list[int] = []
@@ -103,6 +105,8 @@ def waiting(
             for row in rows:
                 try:
                     incoming = _incoming(database.keyring, row)
+                except UnknownKeyError:
+                    raise
                 except _UNREADABLE:
                     damaged.append(row.id)
                     continue
@@ -155,7 +159,8 @@ def due(
     """The replies to send now, oldest first. Behind a postponed one, its recipient's later replies wait too.
 
     At most the first `per_recipient` of one recipient, and none to those in `without`. A reply that cannot be opened
-    is removed, with the log event outbox.unreadable.
+    is removed, with the log event outbox.unreadable. Raises UnknownKeyError for one that only a key can open that this
+    program does not have; nothing is removed then.
     """
     keyring = database.keyring
     left_out = [keyring.fingerprint(name, f"recipient:{channel}") for name in without]
@@ -183,6 +188,8 @@ def due(
         for row in session.scalars(first.order_by(OutboxRow.id).limit(limit)):
             try:
                 found.append(_outgoing(keyring, row))
+            except UnknownKeyError:
+                raise
             except _UNREADABLE:
                 damaged.append(row.id)
     for number in damaged:
@@ -218,13 +225,6 @@ def postpone(database: Database, id: int, until: datetime, *, failed: bool = Tru
             .where(OutboxRow.id == id)
             .values(not_before=until, attempts=OutboxRow.attempts + (1 if failed else 0))
         )
-
-
-def forget_handled(database: Database, before: datetime) -> int:
-    """Forget the messages handled before a time; one of them that came again would be handled again. How many."""
-    with database.transaction() as session:
-        gone = session.execute(delete(InboxRow).where(InboxRow.handled_at < before).returning(InboxRow.id)).all()
-    return len(gone)
 
 
 def message_key(keyring: Keyring, channel: str, sender: str, message_id: str) -> str:

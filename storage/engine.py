@@ -5,8 +5,9 @@ Sessions, transactions and the schema are in `database`.
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -76,10 +77,52 @@ def make_engine(url: URL) -> Engine:
         )
     path = Path(str(url.database))
     _refuse_missing_or_open(path)
-    engine = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=24, pool_timeout=WAIT_SECONDS)
+    same_file = partial(_refuse_another_file, path, _identity(path))
+    engine = create_engine(
+        url,
+        creator=partial(_open_sqlite, path, same_file),
+        hide_parameters=True,
+        pool_size=8,
+        max_overflow=24,
+        pool_timeout=WAIT_SECONDS,
+    )
     event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", lambda connection: same_file())
     event.listen(engine, "begin", _on_sqlite_begin)
     return engine
+
+
+def _open_sqlite(path: Path, same_file: Callable[[], None]) -> sqlite3.Connection:
+    """A connection to the file that is there: an empty one is never made in its place."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+    try:
+        same_file()
+    except DatabaseUnavailableError:
+        connection.close()
+        raise
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_another_file(path: Path, opened: tuple[int, int] | None) -> None:
+    """SQLite goes on in a file that has been moved or removed, and what it writes there is lost. Raises
+    DatabaseUnavailableError, at each new connection and each transaction.
+
+    A file that is put in its place is not opened either: the last connection to the old one removes the journal that
+    has this name when it closes.
+    """
+    found = _identity(path)
+    if found is None:
+        raise DatabaseUnavailableError(f"{path} is gone")
+    if found != opened:
+        raise DatabaseUnavailableError(f"{path} is another file than the one that was opened: start Kontakt again")
 
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:

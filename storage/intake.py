@@ -4,22 +4,19 @@ Everything of one submission is sealed with a key of its own, made here. What ha
 `submissions`.
 """
 
-import hashlib
-import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import audit
-from storage.database import insert_once
+from storage import audit, form_snapshots
 from storage.encryption import DataKey, Keyring, SealError, key_id_of, make_data_key
-from storage.tables import FormSnapshotRow, SubmissionKeyRow, SubmissionRow
+from storage.tables import SubmissionKeyRow, SubmissionRow
 
 REFERENCE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No 0 or O, 1, I or L, no U: nothing that is misread or misheard."""
@@ -32,7 +29,11 @@ class AlreadySubmittedError(Exception):
 
 @dataclass(frozen=True)
 class NewSubmission:
-    """What a resident submits. `answers`: slot -> plain JSON value; `form_snapshot`: the form as plain JSON."""
+    """What a resident submits. `answers`: slot -> plain JSON value; `form_snapshot`: the form as plain JSON.
+
+    `code`: six digits, told to the resident once, that go with the reference; None: its status is told to nobody.
+    `given`: slot -> {"by": who answered, "at": ISO time in UTC}. `signed_on_paper`: a signed paper was registered.
+    """
 
     reference: str
     draft_token: str
@@ -44,11 +45,24 @@ class NewSubmission:
     municipality: str | None
     channel: str
     language: str
+    code: str | None = None
+    given: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    signed_on_paper: bool = False
 
 
 def make_reference() -> str:
     """A new reference: 8 random characters of REFERENCE_ALPHABET (6.5 × 10^11 possible)."""
     return "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
+
+
+def make_code() -> str:
+    """Six random digits, for a reference or a link; whoever checks them allows few tries."""
+    return f"{secrets.randbelow(10**6):06}"
+
+
+def code_key(keyring: Keyring, reference: str, code: str) -> str:
+    """The fingerprint that the code of a submission is known by."""
+    return keyring.fingerprint(f"{reference}:{code}", "submission_code")
 
 
 def read_reference(text: str) -> str | None:
@@ -69,13 +83,19 @@ def insert(session: Session, new: NewSubmission, *, actor: str, at: datetime) ->
         raise AlreadySubmittedError("this draft has been submitted, or its reference is taken")
     keyring: Keyring = session.info["keyring"]
     data_key = make_data_key()
-    content = {"answers": dict(new.answers), "flags": list(new.flags)}
+    content = {
+        "answers": dict(new.answers),
+        "flags": list(new.flags),
+        "given": {slot: dict(given) for slot, given in new.given.items()},
+        "signed_on_paper": new.signed_on_paper,
+    }
     row = SubmissionRow(
         reference=new.reference,
         draft_token=new.draft_token,
         form_id=new.form_id,
         form_version=new.form_version,
-        form_snapshot=_keep_snapshot(session, new),
+        form_snapshot=form_snapshots.keep(session, new.form_snapshot, new.form_id),
+        code_key=None if new.code is None else code_key(keyring, new.reference, new.code),
         content_sealed=data_key.seal_json(content, content_context(new.reference)),
         municipality=new.municipality,
         channel=new.channel,
@@ -87,6 +107,7 @@ def insert(session: Session, new: NewSubmission, *, actor: str, at: datetime) ->
     session.add(row)
     session.flush()
     _keep_key(session, keyring, row, data_key)
+    session.info["submitted"] = new.reference  # for what is written after it in the same transaction
     details: dict[str, audit.Detail] = {"form_id": new.form_id, "channel": new.channel}
     audit.record(session, actor=actor, event="submission.received", subject=new.reference, at=at, details=details)
 
@@ -152,15 +173,3 @@ def _key_context(reference: str) -> str:
 
 def _destroyed() -> SealError:
     return SealError("the key of a submission is destroyed: nothing of it can be read")
-
-
-def _keep_snapshot(session: Session, new: NewSubmission) -> str:
-    """The digest of the form's text, stored once however many submit it."""
-    content = json.dumps(new.form_snapshot, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(content.encode("ascii")).hexdigest()
-    if session.get(FormSnapshotRow, digest) is None:
-        titles = new.form_snapshot.get("title")
-        title = titles.get("sv") if isinstance(titles, Mapping) else None
-        values = {"digest": digest, "title": title or new.form_id, "content": content}
-        session.execute(insert_once(session, FormSnapshotRow, values))
-    return digest

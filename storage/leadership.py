@@ -5,6 +5,11 @@ would stay with one that hangs. Times are compared by one clock, `clock`, so tha
 What a holder does with the lease, and how it notices that it lost it, is not decided here.
 """
 
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import case, delete, func, or_, select, update
@@ -39,6 +44,21 @@ def hold(database: Database, name: str, holder: str, at: datetime, seconds: floa
             return True
         first = insert_once(session, LeaseRow, {"name": name, "holder": holder, "until": until})
         return session.execute(first.returning(LeaseRow.name)).scalar() is not None
+
+
+@contextmanager
+def held(database: Database, name: str, seconds: float) -> Iterator[bool]:
+    """Hold the lease for the block, which must be over within `seconds`; False when another has it just now.
+
+    For a piece of work that one process at a time may do. Raises DatabaseError.
+    """
+    holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    mine = hold(database, name, holder, clock(database), seconds)
+    try:
+        yield mine
+    finally:
+        if mine:
+            release(database, name, holder)
 
 
 def release(database: Database, name: str, holder: str) -> None:

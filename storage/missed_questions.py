@@ -57,12 +57,6 @@ def write(session: Session, question: MissedQuestion, at: datetime) -> None:
     )
 
 
-def purge(database: Database, at: datetime) -> int:
-    """Remove the questions older than DAYS_KEPT days; how many went. Raises DatabaseError."""
-    with database.transaction() as session:
-        return _drop_old(session, at)
-
-
 def listing(database: Database, at: datetime, limit: int = 500) -> Sequence[ListedQuestion]:
     """The questions not too old at `at`, newest first. Raises DatabaseError."""
     kept = (

@@ -6,7 +6,7 @@ database in `tombstones`. The audit trail stays, references included.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,11 +15,24 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from storage import audit, retention_clock, tombstones
+from storage import audit, baton_rows, batons, form_snapshots, retention_clock, status_codes, tombstones, transfers
+from storage.addition_tables import SubmissionAdditionRow, SubmissionRequestRow
+from storage.baton_tables import BatonLinkRow, BatonRow
 from storage.database import Database, insert_once
 from storage.encryption import Keyring
 from storage.retention_clock import INTERVAL, ClockError, Uptime, confirm_clock, read_uptime, state_of
-from storage.retention_due import Kept, PlannedPurge, cutoff, finished, kept, plan, too_old, undelivered, without_entry
+from storage.retention_due import (
+    Kept,
+    PlannedPurge,
+    by_kind,
+    cutoff,
+    finished,
+    kept,
+    plan,
+    too_old,
+    undelivered,
+    without_entry,
+)
 from storage.retention_policy import Entry, Policy, RetentionPolicyError, load_policy
 from storage.retention_protocol import PurgeRecord, as_csv, as_text, protocol, write
 from storage.retention_tables import HandOverRow, RetentionStateRow, TombstoneRow
@@ -113,9 +126,11 @@ def purge(
     for (form_id, outcome), entry in policy.submissions.items():
         if entry.decided:
             purged["submissions"] += _purge_submissions(run, form_id, outcome, entry)
-    for kind, entry in policy.kinds.items():
+    batons.expire(database, at)  # submissions are told that nobody answered, before it cannot be known
+    for kind, entry in by_kind(policy):
         if entry.decided:
             purged[kind] += _purge_kind(run, kind, entry)
+    _drop_unused(run)
     _keep_tombstones(database, tombstone_file)
     return PurgeReport(at, {kind: number for kind, number in purged.items() if number}, _sweep(database))
 
@@ -143,9 +158,12 @@ def _purge_submissions(run: _Run, form_id: str, outcome: str, entry: Entry) -> i
     gone = 0
     for id in ids:
         with run.database.transaction() as session:
+            token = session.scalar(select(SubmissionRow.draft_token).where(SubmissionRow.id == id))
+            baton = None if token is None else baton_rows.lock(session, token)
             row = session.scalars(select(SubmissionRow).where(SubmissionRow.id == id).with_for_update()).one_or_none()
             if row is not None and session.execute(query.where(SubmissionRow.id == id)).first() is not None:
                 _purge_submission(session, run, row, entry)
+                _drop_batons(session, run, entry, [] if baton is None else [baton])
                 gone += 1
     return gone
 
@@ -157,7 +175,8 @@ def _purge_submission(session: Session, run: _Run, row: SubmissionRow, entry: En
     record = PurgeRecord(run.at, "submissions", row.form_id, row.status, fingerprint, 1, entry.rule, run.actor)
     details: dict[str, audit.Detail] = {"form_id": row.form_id, "outcome": row.status, "rule": entry.rule}
     reference = row.reference
-    for table in (SubmissionKeyRow, SubmissionNoteRow, StatusChangeRow, HandOverRow):
+    parts = (SubmissionKeyRow, SubmissionNoteRow, StatusChangeRow, HandOverRow)
+    for table in (*parts, SubmissionRequestRow, SubmissionAdditionRow):
         session.execute(delete(table).where(table.submission_id == row.id))
     session.execute(delete(SubmissionRow).where(SubmissionRow.id == row.id))
     write(session, record)
@@ -171,6 +190,11 @@ def _purge_kind(run: _Run, kind: str, entry: Entry) -> int:
         with run.database.transaction() as session:
             if kind == "drafts":
                 number = _drop_drafts(session, run, entry)
+            elif kind == "batons":
+                _, old = too_old(kind, entry, run.at)
+                query = select(BatonRow).where(old).order_by(BatonRow.id).limit(run.batch)
+                rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+                number = _drop_batons(session, run, entry, rows)
             elif kind == "outbox":
                 number = _drop_undelivered(session, run, entry)
             else:
@@ -222,6 +246,25 @@ def _drop_drafts(session: Session, run: _Run, entry: Entry) -> int:
     session.execute(delete(StoredResponseRow).where(StoredResponseRow.conversation_id.in_(ids)))
     session.execute(delete(DraftRow).where(DraftRow.conversation_id.in_(ids)))
     return len(ids)
+
+
+def _drop_batons(session: Session, run: _Run, entry: Entry, rows: Sequence[BatonRow]) -> int:
+    """With their links. What they became goes by its own rule."""
+    ids = [row.id for row in rows]
+    _bury(session, run, entry, *(baton_rows.name_of(row.token) for row in rows))
+    session.execute(delete(BatonLinkRow).where(BatonLinkRow.baton_id.in_(ids)))
+    session.execute(delete(BatonRow).where(BatonRow.id.in_(ids)))
+    return len(ids)
+
+
+def _drop_unused(run: _Run) -> None:
+    """What is of no use to anybody any more, by no rule of the policy: transfers and wrong codes that have run out, and
+    forms that nothing is filled in by.
+    """
+    with run.database.transaction() as session:
+        dropped = transfers.drop_expired(session, run.at) + status_codes.drop_old(session, run.at)
+        if dropped + form_snapshots.drop_unused(session):
+            state_of(session).traces_since = run.at
 
 
 def _bury(session: Session, run: _Run, entry: Entry, *names: str) -> None:

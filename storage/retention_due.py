@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from storage.baton_tables import BatonRow
 from storage.conversations import Conversation
 from storage.database import Database
 from storage.encryption import Keyring, SealError
@@ -73,7 +74,7 @@ def plan(database: Database, policy: Policy, at: datetime, *, days_ahead: int = 
             for row in session.execute(finished(form_id, outcome, cutoff(entry, ahead))):
                 last = day_of(max(row.confirmed_at or row.ended_at, row.ended_at))
                 found.append(_planned(entry, "submissions", form_id, outcome, row.reference, 1, last, day_of(at)))
-        for kind, entry in policy.kinds.items():
+        for kind, entry in by_kind(policy):
             today = at.astimezone(UTC).date() if kind == "missed_questions" else day_of(at)
             if kind == "conversations":
                 days = _conversation_days(session, policy, ahead)
@@ -115,6 +116,14 @@ def kept(policy: Policy, conversation: Conversation, at: datetime) -> tuple[Kept
     if until["conversations"] is not None:  # it stays at least as long as its draft
         until["conversations"] = None if draft_until is None else max(until["conversations"], draft_until)
     return (Kept("drafts", draft_until), *(Kept(kind, day) for kind, day in until.items()))
+
+
+def by_kind(policy: Policy) -> Iterator[tuple[str, Entry]]:
+    """Every kind but submissions with its entry. Batons are drafts, counted from when they are open no more."""
+    for kind, entry in policy.kinds.items():
+        yield kind, entry
+        if kind == "drafts":
+            yield "batons", entry
 
 
 def cutoff(entry: Entry, at: datetime) -> datetime:
@@ -180,6 +189,7 @@ def undelivered(session: Session, before: datetime) -> Iterator[tuple[int, datet
 
 _COUNTED_FROM: Final[dict[str, tuple[Any, Any]]] = {
     "drafts": (DraftRow, DraftRow.updated_at),
+    "batons": (BatonRow, BatonRow.expires_at),
     "inbox": (InboxRow, InboxRow.handled_at),
     "staff_sessions": (StaffSessionRow, StaffSessionRow.seen_at),
     "sign_in_failures": (SignInFailureRow, SignInFailureRow.at),

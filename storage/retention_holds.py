@@ -72,7 +72,7 @@ def confirm_hand_over(
             raise StatusNotAllowedError(f"{row.reference} is {row.status}: set it to handed_over first")
         sealed = None
         if number is not None:
-            sealed = intake.key_to_seal_with(session, row).seal_json(number, _number_context(row.reference))
+            sealed = intake.key_to_seal_with(session, row).seal_json(number, number_context(row.reference))
         found = session.get(HandOverRow, row.id)
         if found is None:
             found = HandOverRow(submission_id=row.id)
@@ -104,7 +104,7 @@ def hand_over_of(database: Database, reference: str) -> HandOver | None:
         number = None
         if hand_over.case_number_sealed is not None:
             key = intake.find_key(session, row)
-            sealed, context = hand_over.case_number_sealed, _number_context(row.reference)
+            sealed, context = hand_over.case_number_sealed, number_context(row.reference)
             number = intake.open_json(session.info["keyring"], key, sealed, context)
     return HandOver(hand_over.confirmed_at, hand_over.actor, number)
 
@@ -161,5 +161,6 @@ def _keep_reason(session: Session, row: SubmissionRow, reason: str, actor: str, 
     session.flush()
 
 
-def _number_context(reference: str) -> str:
+def number_context(reference: str) -> str:
+    """What the case number of a submission is sealed to."""
     return f"hand_overs:{reference}:case_number"

@@ -24,6 +24,7 @@ _HEADINGS: Final = ("Tid", "Slag", "Formulär", "Utfall", "Antal", "Fingeravtryc
 _KINDS: Final = {
     "submissions": "inkommen handling",
     "drafts": "utkast",
+    "batons": "utkast till vårdnadshavare",
     "conversations": "samtal",
     "inbox": "avtryck av meddelanden",
     "responses": "lagrade svar",

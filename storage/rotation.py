@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Column, ColumnElement, bindparam, delete, func, literal, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from storage import intake, tables
+from storage import baton_tables, intake, tables
 from storage.database import Database
 from storage.encryption import (
     BY_KEYRING,
@@ -42,6 +42,8 @@ _PAUSE_SECONDS: Final = 0.05
 _SENDER: Final = "conversations:" + tables.ConversationRow.sender_key
 CONTEXTS: Final[Mapping[InstrumentedAttribute[Any], ColumnElement[str]]] = {
     tables.AuditAnchorRow.content_sealed: literal("audit_anchor"),
+    baton_tables.BatonRow.content_sealed: "batons:" + baton_tables.BatonRow.token + ":content",
+    baton_tables.BatonLinkRow.content_sealed: "baton_links:" + baton_tables.BatonLinkRow.link_key + ":content",
     tables.ConversationRow.state_sealed: _SENDER + ":state",
     tables.DraftRow.content_sealed: _SENDER + ":draft:" + tables.DraftRow.token,
     tables.InboxRow.payload_sealed: literal("inbox:payload"),
@@ -50,6 +52,7 @@ CONTEXTS: Final[Mapping[InstrumentedAttribute[Any], ColumnElement[str]]] = {
     tables.ReviewerRow.name_sealed: "reviewers:" + tables.ReviewerRow.username + ":name",
     tables.StoredResponseRow.content_sealed: "stored_responses:" + tables.InboxRow.message_key + ":content",
     tables.SubmissionKeyRow.key_sealed: "submission_keys:" + tables.SubmissionRow.reference + ":key",
+    baton_tables.TransferRow.content_sealed: "transfers:" + baton_tables.TransferRow.token_key + ":content",
 }
 """Each column that the keyring seals, and what it is sealed to."""
 _OWN_KEY: Final = (tables.SubmissionRow.content_sealed, tables.SubmissionNoteRow.text_sealed)
@@ -129,8 +132,7 @@ def release(database: Database, key_id: str) -> None:
         keyring: Keyring = session.info["keyring"]
         if key_id == keyring.sealing:
             raise RetireError(f"the key {key_id} is the one that seals: add a new one first")
-        count = _in_use(session).get(key_id, 0)
-        if count:
+        if count := _in_use(session).get(key_id, 0):
             raise RetireError(f"{count} values are sealed with the key {key_id}: run `kontakt keys rotate` first")
         session.execute(delete(tables.KeyCheckRow).where(tables.KeyCheckRow.key_id == key_id))
 
@@ -262,8 +264,7 @@ def _older(column: Any, keyring: Keyring) -> ColumnElement[bool]:
 
 
 def _id(table: Any) -> "Column[Any]":
-    found: Column[Any] = table.__table__.primary_key.columns[0]
-    return found
+    return cast("Column[Any]", table.__table__.primary_key.columns[0])
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage import audit, intake
+from storage import addition_rows, audit, intake
+from storage.addition_rows import Added, Request
 from storage.database import Database
 from storage.encryption import Keyring
 from storage.intake import NewSubmission, make_reference, read_reference
@@ -22,8 +23,10 @@ from storage.tables import FormSnapshotRow, StatusChangeRow, SubmissionNoteRow, 
 
 __all__ = [
     "TRANSITIONS",
+    "Added",
     "NewSubmission",
     "Note",
+    "Request",
     "StaleVersionError",
     "StatusChange",
     "StatusNotAllowedError",
@@ -35,6 +38,7 @@ __all__ = [
     "count",
     "listing",
     "make_reference",
+    "move",
     "open_submission",
     "read_reference",
     "reference_for_draft",
@@ -101,7 +105,10 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class Submission:
-    """One submission, opened. Notes and status changes oldest first; `version` guards against lost changes."""
+    """One submission, opened. Notes and what follows them oldest first; `version` guards against lost changes.
+
+    `given`: slot -> {"by": who answered, "at": ISO time in UTC}, empty for one from before it was kept.
+    """
 
     summary: SubmissionSummary
     form_version: int
@@ -111,6 +118,10 @@ class Submission:
     notes: tuple[Note, ...]
     status_changes: tuple[StatusChange, ...]
     version: int
+    given: Mapping[str, Mapping[str, str]]
+    requests: tuple[Request, ...]
+    additions: tuple[Added, ...]
+    signed_on_paper: bool
 
 
 def listing(
@@ -160,7 +171,9 @@ def open_submission(database: Database, reference: str, *, actor: str, at: datet
 
 
 def status_of(database: Database, reference: str) -> tuple[str, str, datetime] | None:
-    """(form id, status, received at), for the resident who was given the reference."""
+    """(form id, status, received at), for the conversation that it was sent in from; others need a code as well
+    (`status_codes`).
+    """
     clean = read_reference(reference)
     if clean is None:
         return None
@@ -190,25 +203,24 @@ def change_status(database: Database, reference: str, status: str, *, actor: str
         row = row_to_change(session, reference)
         if row.version != version:
             raise StaleVersionError(f"submission {row.reference} is of version {row.version}, not {version}")
-        if status not in TRANSITIONS[row.status]:
-            raise StatusNotAllowedError(f"{row.status} cannot be followed by that status")
-        before, row.status, row.version = row.status, status, version + 1
-        if status == "in_review":  # taken up again: that it was in the municipality's records holds no longer
-            session.execute(delete(HandOverRow).where(HandOverRow.submission_id == row.id))
-        session.add(
-            StatusChangeRow(submission_id=row.id, changed_at=at, actor=actor, from_status=before, to_status=status)
-        )
-        session.flush()
-        details: dict[str, audit.Detail] = {"from": before, "to": status}
-        audit.record(
-            session,
-            actor=actor,
-            event="submission.status_changed",
-            subject=row.reference,
-            at=at,
-            details=details,
-        )
+        move(session, row, status, actor=actor, at=at)
     return version + 1
+
+
+def move(session: Session, row: SubmissionRow, status: str, *, actor: str, at: datetime) -> None:
+    """In the caller's transaction, which has locked the row: set a status and write submission.status_changed.
+
+    Raises StatusNotAllowedError.
+    """
+    if status not in TRANSITIONS[row.status]:
+        raise StatusNotAllowedError(f"{row.status} cannot be followed by that status")
+    before, row.status, row.version = row.status, status, row.version + 1
+    if status == "in_review":  # taken up again: that it was in the municipality's records holds no longer
+        session.execute(delete(HandOverRow).where(HandOverRow.submission_id == row.id))
+    session.add(StatusChangeRow(submission_id=row.id, changed_at=at, actor=actor, from_status=before, to_status=status))
+    session.flush()
+    details: dict[str, audit.Detail] = {"from": before, "to": status}
+    audit.record(session, actor=actor, event="submission.status_changed", subject=row.reference, at=at, details=details)
 
 
 def add_note(database: Database, reference: str, text: str, *, actor: str, at: datetime) -> None:
@@ -239,16 +251,8 @@ def _filtered(
 
 
 def _summary(row: SubmissionRow, title: str) -> SubmissionSummary:
-    return SubmissionSummary(
-        reference=row.reference,
-        form_id=row.form_id,
-        form_title=title,
-        municipality=row.municipality,
-        channel=row.channel,
-        language=row.language,
-        received_at=row.received_at,
-        status=row.status,
-    )
+    where, when = (row.municipality, row.channel, row.language), row.received_at
+    return SubmissionSummary(row.reference, row.form_id, title, *where, when, row.status)
 
 
 def _open(session: Session, row: SubmissionRow, title: str) -> Submission:
@@ -277,6 +281,10 @@ def _open(session: Session, row: SubmissionRow, title: str) -> Submission:
             StatusChange(change.changed_at, change.actor, change.from_status, change.to_status) for change in changes
         ),
         version=row.version,
+        given=content.get("given", {}),
+        requests=addition_rows.read_requests(session, row),
+        additions=addition_rows.read_additions(session, row),
+        signed_on_paper=content.get("signed_on_paper", False),
     )
 
 

@@ -95,6 +95,7 @@ class DraftRow(Base):
     token: Mapped[str] = mapped_column(unique=True)
     form_id: Mapped[str]
     form_version: Mapped[int]
+    form_snapshot: Mapped[str | None] = mapped_column(ForeignKey("form_snapshots.digest"), index=True)
     content_sealed: Mapped[bytes]
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -148,7 +149,7 @@ class OutboxRow(Base):
 
 
 class FormSnapshotRow(Base):
-    """A form definition as it was when something was submitted; one row for all submissions of that text."""
+    """A form definition as it was when a draft was begun or something submitted; one row for all of that text."""
 
     __tablename__ = "form_snapshots"
     digest: Mapped[str] = mapped_column(primary_key=True)
@@ -168,7 +169,8 @@ class SubmissionRow(Base):
     draft_token: Mapped[str] = mapped_column(unique=True)
     form_id: Mapped[str]
     form_version: Mapped[int]
-    form_snapshot: Mapped[str] = mapped_column(ForeignKey("form_snapshots.digest"))
+    form_snapshot: Mapped[str] = mapped_column(ForeignKey("form_snapshots.digest"), index=True)
+    code_key: Mapped[str | None]
     content_sealed: Mapped[bytes]
     municipality: Mapped[str | None]
     channel: Mapped[str]
@@ -289,4 +291,6 @@ class LeaseRow(Base):
     until: Mapped[datetime]
 
 
-from storage import retention_tables as _retention_tables  # noqa: E402, F401 (more tables, which need Base)
+from storage import addition_tables as _addition_tables  # noqa: E402, F401 (more tables, which need Base)
+from storage import baton_tables as _baton_tables  # noqa: E402, F401
+from storage import retention_tables as _retention_tables  # noqa: E402, F401

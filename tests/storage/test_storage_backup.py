@@ -23,8 +23,10 @@ from sqlalchemy import create_engine, delete, func, insert, inspect, select, tex
 
 import storage
 from storage import (
+    additions,
     audit,
     backup_file,
+    batons,
     conversations,
     deliveries,
     intake,
@@ -32,6 +34,7 @@ from storage import (
     missed_questions,
     retention_holds,
     reviewers,
+    status_codes,
     submissions,
 )
 from storage.backup import BackupError, Restored, check_backup, make_backup, restore
@@ -43,7 +46,7 @@ from storage.database import REVISION, Database, DatabaseError, migrate
 from storage.deliveries import Outgoing
 from storage.encryption import Keyring, load_keys, make_keys
 from storage.missed_questions import MissedQuestion
-from storage.retention import Policy, purge
+from storage.retention import Policy, confirm_clock, purge
 from storage.retention_policy import Entry
 from storage.rotation import add_key
 from storage.submissions import NewSubmission
@@ -58,6 +61,8 @@ from storage.tables import (
     UtcDateTime,
 )
 from storage.tombstones import Tombstone, TombstoneError, append, read, tombstone_of
+from storage.transfers import NewTransfer
+from tests.storage.families import act, application, hand_over
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 ROOT = Path(storage.__file__).parent.parent
@@ -144,6 +149,23 @@ def fill(database: Database, number: int = 6) -> list[str]:
     return references
 
 
+BATONS = ("ABCDEFGHJK", "BBBBBBBBBB")
+"""One that was sent in, with reference BATON, and one that waits."""
+BATON = "AB2CDE9F"
+
+
+def hand_over_and_add(database: Database) -> None:
+    """Rows in the tables of what is handed on before, and added after, it is sent in."""
+    for token in BATONS:
+        hand_over(database, token)
+    sent = application(BATONS[0], BATON)
+    act(database, batons.BatonAnswer(BATONS[0], 1, "approved", None, "Anna Ek"), submission=sent)
+    act(database, batons.BatonAnswer(BATONS[0], 2, "declined", "Nej", "Bo Öberg"))
+    additions.ask(database, BATON, "Vilken skola?", actor="anna", at=NOON)
+    status_codes.status_of(database, BATON, "654321", at=NOON)
+    act(database, NewTransfer("token", Draft("CCCCCCCCCC", "intresseanmalan", 3, {}, "namn", NOON, NOON, FORM)))
+
+
 def hold_hand_over_and_purge(database: Database, references: list[str]) -> None:
     """One is held, one has been handed over, and a submission of the day before is purged."""
     retention_holds.set_hold(database, references[0], "Tvist", actor="anna", at=NOON)
@@ -187,6 +209,7 @@ def test_everything_comes_back(
     open_url: Callable[[str], Database],
 ) -> None:
     references = fill(database)
+    hand_over_and_add(database)
     hold_hand_over_and_purge(database, references)
     leadership.hold(database, "telegram", "somebody", NOON, 60)
     before, path, target = rows_of(database), tmp_path / "kontakt.backup", make_url(into)
@@ -198,19 +221,23 @@ def test_everything_comes_back(
     assert made.audit_events == len(before["audit_events"])
     assert repr(made.audit_hash) in max(before["audit_events"], key=lambda row: int(row[1:].split(",")[0]))
 
-    assert fetch(path, target, keyring) == Restored(made, {}, 2)
+    assert fetch(path, target, keyring) == Restored(made, {}, 3)
     other = open_url(target)
     after = rows_of(other)
     written = {"audit_anchor", "audit_events"}
     assert {name for name in before if before[name] != after[name]} == written | set(SHORT_LIVED)
-    assert [after[name] for name in SHORT_LIVED] == [[], []]
+    assert [after[name] for name in SHORT_LIVED] == [[], [], []]
     assert set(before["audit_events"]) < set(after["audit_events"])
     assert audit.verify(other) == []
     (restored,) = audit.trail(other, "backup")
     assert (restored.event, restored.actor) == ("backup.restored", "cli:root")
-    for reference in references:
+    for reference in (*references, BATON):
         opened = [submissions.open_submission(each, reference, actor="anna", at=NOON) for each in (database, other)]
         assert opened[0] == opened[1] is not None
+    assert additions.open_requests_of(other, BATON) == additions.open_requests_of(database, BATON) != ()
+    for token in BATONS:
+        assert batons.find(other, token, NOON) == batons.find(database, token, NOON) is not None
+    assert isinstance(status_codes.status_of(other, BATON, "123456", at=NOON), status_codes.Status)
     for n in range(len(references)):
         found = [conversations.find(each, "web", f"resident {n}") for each in (database, other)]
         assert found[0] == found[1] and found[0].draft is not None
@@ -520,13 +547,25 @@ def test_a_backup_of_an_older_revision_is_migrated(
             session.execute(delete(table))
     made = make_backup(database, path := tmp_path / "kontakt.backup", NOON)
     newer = set(Base.metadata.tables) - {"key_check"} - tables_of("0002")
+    later = {"drafts": "form_snapshot", "submissions": "code_key"}
     assert "submission_keys" in newer and sum(made.rows[name] for name in newer) == 0
 
     def as_of_0002(lines: list[Any]) -> list[Any]:
         changed: list[Any] = []
+        changed_rows: dict[str, list[Any]] = {}
+        table, place = "", None
         for line in lines:
             if isinstance(line, dict) and line.get("table") in newer:
                 continue
+            if isinstance(line, dict) and "table" in line:
+                table, place = line["table"], None
+                if table in later:
+                    place = line["columns"].index(later[table])
+                    line = {**line, "columns": [name for name in line["columns"] if name != later[table]]}
+                    changed_rows[table] = []
+            elif isinstance(line, list) and place is not None:
+                line = line[:place] + line[place + 1 :]
+                changed_rows[table].append(line)
             if changed and isinstance(changed[-1], dict) and changed[-1].get("table") == "key_check":
                 line = [1, *line[1:]]
             if line == {"table": "key_check", "columns": ["key_id", "proof_sealed", "lookup_key"]}:
@@ -534,7 +573,8 @@ def test_a_backup_of_an_older_revision_is_migrated(
             changed.append(line)
         changed[0]["revision"], said = "0002", changed[-1]["tables"]
         (proof,) = (line for before, line in pairwise(changed) if before == PROOFS)
-        said["key_check"] = [1, digest_of(proof)]
+        said |= {"key_check": [1, digest_of(proof)]}
+        said |= {name: [len(found), digest_of(*found)] for name, found in changed_rows.items()}
         changed[-1] = {"tables": {name: value for name, value in said.items() if name not in newer}}
         return changed
 
@@ -554,9 +594,10 @@ def test_a_backup_of_an_older_revision_is_migrated(
 PROOFS = {"table": "key_check", "columns": ["id", "proof_sealed", "lookup_key"]}
 
 
-def digest_of(line: Any) -> str:
+def digest_of(*lines: Any) -> str:
     tally = Tally()
-    tally.add(json.dumps(line, separators=(",", ":")).encode())
+    for line in lines:
+        tally.add(json.dumps(line, separators=(",", ":")).encode())
     return tally.digest
 
 
@@ -591,6 +632,51 @@ def test_what_was_wrong_before_is_told_and_does_not_stop_a_restore(
     assert fetch(path, target := make_url(backend), keyring).backup.problems == expected
     assert submissions.open_submission(open_url(target), references[-1], actor="anna", at=NOON) is not None
     assert audit.verify(open_url(target)) == ["audit event 3 is not what was written"]
+
+
+OWN = ["hand_overs.case_number_sealed", "submission_requests.text_sealed", "submission_additions.content_sealed"]
+BY_KEYRING = ["batons.content_sealed", "baton_links.content_sealed"]
+
+
+@pytest.mark.parametrize("place", [*OWN, *BY_KEYRING])
+def test_every_sealed_value_is_tried(place: str, sqlite: Database, keyring: Keyring, tmp_path: Path) -> None:
+    references = fill(sqlite)
+    hand_over_and_add(sqlite)
+    hold_hand_over_and_purge(sqlite, references)
+    make_backup(sqlite, tmp_path / "whole.backup", NOON)
+    assert check_backup(tmp_path / "whole.backup", keyring).problems == ()
+    table, column = place.split(".")
+    with sqlite.transaction() as session:
+        session.execute(update(Base.metadata.tables[table]).values({column: b"\x02" + b"damaged" * 9}))
+        damaged = session.scalar(select(func.count()).select_from(Base.metadata.tables[table]))
+    make_backup(sqlite, tmp_path / "damaged.backup", NOON)
+    problems = check_backup(tmp_path / "damaged.backup", keyring).problems
+    assert problems == (f"{damaged} values of {place} cannot be opened",)
+
+
+def test_a_purged_baton_stays_away_and_what_it_became_comes_back(
+    database: Database, backend: str, keyring: Keyring, tmp_path: Path, make_url: Callable[[str], str],
+    open_url: Callable[[str], Database],
+) -> None:  # fmt: skip
+    """Purging the baton is not purging the submission that has its token; purging the submission takes both."""
+    fill(database, 1)
+    hand_over_and_add(database)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    kept = Policy({"drafts": Entry("drafts", 1, "SN 2026-118")}, {}, {})
+    late, before = NOON + timedelta(days=20), rows_of(database)
+    confirm_clock(database, late, None, actor="cli:root")
+    assert purge(database, kept, late, actor="system", tombstone_file=tmp_path / "tombstones").purged["batons"] == 2
+    gone = {tombstone.fingerprint for tombstone in read(tmp_path / "tombstones", keyring)}
+    restored = fetch(path, target := make_url(backend), keyring, *gone)
+    other = open_url(target)
+    assert restored.purged == {"batons": 2, "baton_links": 4, "drafts": 1}
+    assert rows_of(other)["submissions"] == before["submissions"] and rows_of(other)["batons"] == []
+    opened = submissions.open_submission(other, BATON, actor="anna", at=NOON)
+    assert opened is not None and len(opened.additions) == 1
+
+    again = fetch(path, target := make_url(backend), keyring, *(tombstone_of(keyring, n) for n in (BATON, BATONS[0])))
+    belonging = ("submissions", "submission_keys", "submission_requests", "submission_additions", "status_changes")
+    assert again.purged == dict.fromkeys(belonging, 1)
 
 
 def test_what_has_been_purged_stays_away(

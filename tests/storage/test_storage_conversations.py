@@ -2,18 +2,24 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from storage import audit, conversations, deliveries, submissions
+from storage.additions import Addition
+from storage.batons import BatonAnswer, NewBaton, make_link
 from storage.conversations import Conversation, ConversationChangedError, Draft
 from storage.database import Database, DatabaseError
 from storage.deliveries import Outgoing
+from storage.effects import Effect, EffectRefusedError
+from storage.missed_questions import MissedQuestion
 from storage.submissions import NewSubmission
-from storage.tables import Base, StoredResponseRow
+from storage.tables import Base, StoredResponseRow, SubmissionRow
+from storage.transfers import NewTransfer
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FORM = {"id": "kontakta_mig", "title": {"sv": "Hur vill du bli kontaktad?", "en": "How may we contact you?"}}
@@ -278,6 +284,63 @@ def test_what_is_wrong_with_the_rows_is_not_taken_for_a_race(database: Database)
         conversations.save(database, before, before, message_id="1", response={}, at=NOON, submission=wrong)
     assert "\n" not in str(caught.value)
     assert conversations.handled(database, "web", "a", "1") is None
+
+
+@dataclass(frozen=True)
+class Fails:
+    """An effect that cannot be written, and what it sees of the turn that it belongs to."""
+
+    error: Exception
+    seen: list[str]
+
+    def write(self, session: Session, at: datetime) -> None:
+        self.seen.extend(session.scalars(select(SubmissionRow.reference)))
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [EffectRefusedError("no"), ValueError("a mistake"), KeyError("x")], ids=repr)
+@pytest.mark.parametrize("place", range(5))
+def test_an_effect_that_fails_leaves_nothing_of_the_turn(place: int, error: Exception, database: Database) -> None:
+    """Wherever it stands among the others; effects see the submission of their turn."""
+    now = save(database, Conversation("web", "a"), "1", draft=DRAFT)
+    new, before, seen = submission_of(DRAFT), rows(database), list[str]()
+    token, link = "BBBBBBBBBB", make_link("Anna")
+    until = NOON + timedelta(days=14)
+    effects: list[Effect] = [
+        NewTransfer("token", DRAFT),
+        NewBaton(token, "kontakta_mig", 1, FORM, {}, {}, "sala", "sv", "web", (link,), until),
+        BatonAnswer(token, 1, "declined"),
+        Addition(new.reference, None, "Något till", None),
+    ]
+    effects.insert(place, Fails(error, seen))
+    expected = ConversationChangedError if isinstance(error, EffectRefusedError) else type(error)
+
+    def turn(effects: list[Effect]) -> None:
+        conversations.save(
+            database,
+            now,
+            replace(now, draft=None),
+            message_id="2",
+            response={},
+            at=NOON,
+            submission=new,
+            outbox=[Outgoing("a", {"text": "tack"})],
+            missed=MissedQuestion("vad", "sv", "sala", "no_answer"),
+            effects=effects,
+        )
+
+    with pytest.raises(expected):
+        turn(effects)
+    assert seen == [new.reference]
+    assert rows(database) == before
+    assert conversations.find(database, "web", "a") == now
+    assert conversations.handled(database, "web", "a", "2") is None
+    turn([effect for effect in effects if not isinstance(effect, Fails)])
+    after = rows(database)
+    assert {name: after[name] - before[name] for name in ("transfers", "batons", "submission_additions", "outbox")} == {
+        "transfers": 1, "batons": 1, "submission_additions": 1, "outbox": 1,
+    }  # fmt: skip
+    assert audit.verify(database) == []
 
 
 def test_forgetting_leaves_only_what_was_submitted(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -11,6 +12,7 @@ from storage import conversations, deliveries
 from storage.conversations import Conversation
 from storage.database import Database
 from storage.deliveries import Outgoing
+from storage.encryption import UnknownKeyError, keyring_from_texts, new_key_line
 from storage.tables import InboxRow, OutboxRow
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -55,20 +57,6 @@ def test_a_handled_message_waits_no_more_and_its_payload_goes(how: str, database
     with database.reading() as session:
         payloads = session.scalars(select(InboxRow.payload_sealed).order_by(InboxRow.id)).all()
     assert payloads[0] is None and payloads[1] is not None
-
-
-def test_handled_messages_are_forgotten_after_a_while(database: Database) -> None:
-    for number, message in enumerate(("1", "2", "3")):
-        receive(database, message)
-        if message != "3":
-            deliveries.dismiss(database, "telegram", message, NOON + number * MINUTE, sender="77")
-    assert deliveries.forget_handled(database, NOON + MINUTE) == 1
-    assert [conversations.handled(database, "telegram", "77", message) for message in "123"] == [
-        None,
-        {},
-        None,
-    ]
-    assert waiting(database) == ["3"]
 
 
 def due(database: Database, now: datetime = NOON) -> list[tuple[str, object, int]]:
@@ -132,6 +120,30 @@ def test_a_reply_that_does_not_open_stops_no_other(database: Database) -> None:
         assert due(database) == [("77", 2, 0)]
         assert due(database) == [("77", 2, 0)]
     assert [(one["event"], one["row"]) for one in logged] == [("outbox.unreadable", 1)]
+
+
+def test_what_only_another_process_has_the_key_of_is_left_for_it(
+    url: str, key_directory: Path, open_database: Callable[[], Database]
+) -> None:
+    """Keys that come as settings are those that a program was started with: others may have a newer one by now."""
+    lines = [(key_directory / name).read_text() for name in ("encryption.keys", "lookup.key", "session.key")]
+    database = open_database()
+    behind = Database(url, keyring_from_texts(*lines))
+    ahead = Database(url, keyring_from_texts(new_key_line() + lines[0], *lines[1:]))
+    for number, known in enumerate((behind, ahead, behind)):
+        deliveries.receive(known, "telegram", f"{number}", {"n": number}, NOON, sender="77")
+        deliveries.send_later(known, "telegram", [Outgoing("77", {"n": number})], NOON)
+    with capture_logs() as logged:
+        for _ in range(2):
+            with pytest.raises(UnknownKeyError):
+                deliveries.waiting(behind, "telegram")
+            with pytest.raises(UnknownKeyError):
+                deliveries.due(behind, "telegram", NOON)
+    assert logged == []
+    assert waiting(ahead) == ["0", "1", "2"]
+    assert [row.payload["n"] for row in deliveries.due(ahead, "telegram", NOON)] == [0, 1, 2]
+    for opened in (behind, ahead, database):
+        opened.close()
 
 
 def test_nobody_fills_the_lists_alone(database: Database) -> None:

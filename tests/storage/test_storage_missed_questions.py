@@ -38,14 +38,6 @@ def test_they_are_shown_for_thirty_days(database: Database, days: int, kept: boo
     assert bool(missed_questions.listing(database, NOON + days * DAY)) is kept
 
 
-def test_what_is_too_old_is_removed(database: Database) -> None:
-    ask(database, PARKING, NOON, "somebody")
-    assert missed_questions.purge(database, NOON + DAYS_KEPT * DAY) == 0
-    assert missed_questions.purge(database, NOON + (DAYS_KEPT + 1) * DAY) == 1
-    with database.reading() as session:
-        assert session.scalars(select(MissedQuestionRow)).all() == []
-
-
 def test_a_new_one_takes_the_old_ones_with_it(database: Database) -> None:
     ask(database, PARKING, NOON, "somebody")
     ask(database, COST, NOON + (DAYS_KEPT + 1) * DAY, "somebody else")

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import LargeBinary, func, select, text
 
-from storage import audit, conversations, deliveries, retention_holds, retention_traces, reviewers, submissions
+from storage import (
+    additions,
+    audit,
+    batons,
+    conversations,
+    deliveries,
+    retention_holds,
+    retention_traces,
+    reviewers,
+    status_codes,
+    submissions,
+)
 from storage.conversations import Conversation, Draft
 from storage.database import Database
 from storage.deliveries import Outgoing
@@ -17,7 +28,9 @@ from storage.retention import PurgeReport, confirm_clock, purge
 from storage.retention_policy import LEAST_DAYS, Entry, Policy
 from storage.retention_tables import RetentionStateRow
 from storage.submissions import NewSubmission
-from storage.tables import AuditEventRow, Base
+from storage.tables import AuditEventRow, Base, FormSnapshotRow
+from storage.transfers import NewTransfer
+from tests.storage.families import act, new_baton
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FAR = NOON + timedelta(days=100)
@@ -28,7 +41,7 @@ POLICY = Policy(
     {("kontakta_mig", "handed_over"): Entry("submissions.kontakta_mig.handed_over", 90, RULE)},
     {},
 )
-STAYING = ["audit_events", "audit_anchor", "key_check", "reviewers", "form_snapshots"]
+STAYING = ["audit_events", "audit_anchor", "key_check", "reviewers"]
 
 
 def canary(place: str) -> str:
@@ -53,7 +66,7 @@ def fill(database: Database) -> None:
         )
         new = NewSubmission(
             reference, token, "kontakta_mig", 1, {"title": {"sv": "Titel"}}, {"namn": canary("submitted") * 200},
-            (canary("flag"),), "sala", "telegram", "sv",
+            (canary("flag"),), "sala", "telegram", "sv", "123456", {"namn": {"by": canary("given"), "at": "x"}},
         )  # fmt: skip
         done = conversations.save(
             database,
@@ -68,10 +81,14 @@ def fill(database: Database) -> None:
         other = replace(draft, token=f"OTHER{reference[:5]}{number}")
         conversations.save(database, done, replace(done, draft=other), message_id="3", response={}, at=NOON)
         submissions.add_note(database, reference, canary("note"), actor="anna", at=NOON)
+        additions.ask(database, reference, canary("asked"), actor="anna", at=NOON)
+        act(database, additions.Addition(reference, None, canary("added"), canary("adder")))
+        status_codes.status_of(database, reference, canary("code"), at=NOON)
         retention_holds.set_hold(database, reference, canary("reason"), actor="anna", at=NOON)
         retention_holds.clear_hold(database, reference, canary("reason"), actor="anna", at=NOON)
-        submissions.change_status(database, reference, "handed_over", actor="anna", version=1, at=NOON)
+        submissions.change_status(database, reference, "handed_over", actor="anna", version=3, at=NOON)
         retention_holds.confirm_hand_over(database, reference, case_number=canary("number"), actor="anna", at=NOON)
+        hand_over(database, f"BATON{reference[:5]}{number}", other)
     asking = Conversation("telegram", canary("asker"))
     response = {"text": canary("response")}
     conversations.save(database, asking, asking, message_id="1", response=response, at=NOON)
@@ -79,6 +96,16 @@ def fill(database: Database) -> None:
     reviewers.start_session(database, anna.id, NOON)
     reviewers.record_failure(database, canary("username"), canary("address"), NOON)
     reviewers.create_invitation(database, NOON)
+
+
+def hand_over(database: Database, token: str, draft: Draft) -> None:
+    """A baton that is declined by one guardian and left by the other, and a draft on its way elsewhere."""
+    answers, given = {"namn": canary("baton") * 200}, {"namn": {"by": canary("kurator"), "at": "x"}}
+    links = [batons.make_link(canary("called")) for _ in range(2)]
+    act(database, new_baton(token, *links, answers=answers, given=given))
+    act(database, batons.BatonAnswer(token, 1, "declined", canary("why"), canary("guardian")))
+    batons.open_link(database, links[1].token, links[1].code, at=NOON)
+    act(database, NewTransfer(f"to {token}", replace(draft, token=f"MOVED{token}", form={"title": {"sv": "Ny"}})))
 
 
 def stored_bytes(database: Database) -> dict[bytes, str]:
@@ -131,18 +158,22 @@ def test_nothing_that_was_purged_is_left_in_any_file(database: Database, tmp_pat
         "submissions.content_sealed", "submissions.draft_token", "submission_keys.key_sealed",
         "submission_notes.text_sealed", "hand_overs.case_number_sealed", "missed_questions.content_sealed",
         "staff_sessions.token_key", "sign_in_failures.username_key", "sign_in_failures.address_key",
-        "invitations.token_key",
+        "invitations.token_key", "submissions.code_key", "submission_requests.text_sealed",
+        "submission_additions.content_sealed", "code_failures.reference_key", "batons.content_sealed", "batons.token",
+        "baton_links.link_key", "baton_links.code_key", "baton_links.content_sealed", "transfers.content_sealed",
+        "transfers.token_key",
     }  # fmt: skip
     assert set(stored.values()) == places(stored, tmp_path) == expected
     report = run(database)
     assert report.purged["submissions"] == len(REFERENCES) and not report.left_in_wal
-    assert set(report.purged) == {"submissions", *LEAST_DAYS}
+    assert set(report.purged) == {"submissions", "batons", *LEAST_DAYS}
     assert places(stored, tmp_path) == set()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"kontakt.sqlite{end}" for end in ("", "-shm", "-wal")]
     assert (tmp_path / "kontakt.sqlite-wal").stat().st_size < 64 * 1024
     assert b"Kanarie" not in files_of(tmp_path)
     with database.reading() as session:
         assert session.scalar(text("PRAGMA freelist_count")) == 0
+        assert session.scalars(select(FormSnapshotRow)).all() == []
     assert audit.verify(database) == []
 
 
@@ -209,6 +240,7 @@ def test_postgresql_gives_the_space_back(database: Database) -> None:
     """VACUUM cuts off empty pages at the end of a table: all of a table whose rows are all gone."""
     fill(database)
     tables = ["submissions", "submission_keys", "submission_notes", "drafts", "conversations", "inbox", "outbox"]
+    tables += ["submission_requests", "submission_additions", "batons", "baton_links", "transfers", "code_failures"]
 
     def sizes() -> set[int]:
         with database.reading() as session:

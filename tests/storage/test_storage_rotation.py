@@ -20,7 +20,21 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import storage
-from storage import audit, conversations, deliveries, intake, missed_questions, reviewers, rotation, submissions
+from storage import (
+    additions,
+    audit,
+    batons,
+    conversations,
+    deliveries,
+    intake,
+    missed_questions,
+    reviewers,
+    rotation,
+    submissions,
+    transfers,
+)
+from storage.backup_check import OWN_KEY
+from storage.batons import Baton, NewLink
 from storage.conversations import Conversation, Draft
 from storage.database import Database, DatabaseError
 from storage.deliveries import Outgoing
@@ -29,6 +43,7 @@ from storage.missed_questions import MissedQuestion
 from storage.rotation import CONTEXTS, RetireError
 from storage.submissions import NewSubmission
 from storage.tables import Base, ConversationRow, OutboxRow, SubmissionKeyRow, SubmissionNoteRow, SubmissionRow
+from tests.storage.families import act, hand_over
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ROOT = Path(storage.__file__).parent.parent
@@ -66,6 +81,8 @@ class Book:
     submissions: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     missed: set[str] = field(default_factory=set)
+    batons: dict[str, tuple[Baton, NewLink]] = field(default_factory=dict)
+    transfers: dict[str, Draft] = field(default_factory=dict)
 
     def turn(self, database: Database, sender: str) -> None:
         """A turn of that sender's conversation, with a draft, a reply to send and a question that was missed."""
@@ -103,6 +120,18 @@ class Book:
         submissions.add_note(database, reference, text, actor="anna", at=NOON)
         self.submissions[reference][1].append(text)
 
+    def hand_over(self, database: Database) -> None:
+        """A baton for two guardians, the first of whom declines, and a draft on its way to another channel."""
+        token = conversations.make_draft_token()
+        first, _ = hand_over(database, token)
+        act(database, batons.BatonAnswer(token, 1, "declined", f"nej {token}", "Bo"))
+        baton = batons.find(database, token, NOON)
+        assert baton is not None
+        self.batons[token] = baton, first
+        draft = Draft(token, "kontakta_mig", 1, {"namn": token}, "namn", NOON, NOON, FORM)
+        act(database, transfers.NewTransfer(f"to {token}", draft))
+        self.transfers[f"to {token}"] = draft
+
     def reviewer(self, database: Database, username: str) -> None:
         reviewers.add(database, username, f"Namn {username}", "argon", "reviewer", actor="cli:root", at=NOON)
         self.names[username] = f"Namn {username}"
@@ -124,6 +153,11 @@ class Book:
         assert {reviewer.username: reviewer.name for reviewer in reviewers.listing(database)} == self.names
         listed = missed_questions.listing(database, NOON, limit=10**6)
         assert {found.question.text for found in listed} == self.missed
+        for token, (baton, link) in self.batons.items():
+            assert batons.find(database, token, NOON) == baton
+            assert batons.open_link(database, link.token, link.code, at=NOON).baton.links[0].reason == f"nej {token}"
+        for token, draft in self.transfers.items():
+            assert transfers.take(database, token, at=NOON) == draft
         assert audit.verify(database) == []
 
 
@@ -141,6 +175,8 @@ def fill(database: Database, rows: int) -> Book:
     book.submit(database, *map(str, range(rows)))
     for number in range(1 + rows // 20):
         book.reviewer(database, f"reviewer{number}")
+    for _ in range(1 + rows // 20):
+        book.hand_over(database)
     for number, reference in enumerate(list(book.submissions)[::3]):
         book.note(database, reference, f"note {number}")
     make_old(database, list(book.submissions)[::2])
@@ -292,8 +328,25 @@ def test_every_sealed_column_is_known_to_rotation() -> None:
         if column.name.endswith("_sealed")
     }
     known = {f"{column.class_.__tablename__}.{column.key}" for column in CONTEXTS}
-    own_key = {"submissions.content_sealed", "submission_notes.text_sealed", "hand_overs.case_number_sealed"}
+    own_key = {f"{column.class_.__tablename__}.{column.key}" for column in OWN_KEY}
     assert sealed == known | own_key | {"key_check.proof_sealed"}
+
+
+def test_what_is_asked_and_added_after_a_rotation_has_the_submissions_own_key(
+    directory: Path, open_here: Callable[[], Database]
+) -> None:
+    """Also for a submission from before there were such keys: asking gives it one."""
+    database, book = open_here(), Book()
+    reference = book.submit(database, "1")
+    make_old(database, [reference])
+    additions.ask(database, reference, "Vad?", actor="anna", at=NOON)
+    rotation.add_key(directory)
+    rotation.rotate(database)
+    (request,) = additions.open_requests_of(database, reference)
+    act(database, additions.Addition(reference, request.id, "Det", None))
+    opened = submissions.open_submission(open_here(), reference, actor="anna", at=NOON)
+    assert opened is not None
+    assert ([one.text for one in opened.requests], [one.text for one in opened.additions]) == (["Vad?"], ["Det"])
 
 
 def test_a_row_that_somebody_is_writing_to_gets_its_turn(directory: Path, open_here: Callable[[], Database]) -> None:

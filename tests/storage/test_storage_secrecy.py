@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from storage import conversations, deliveries, reviewers, submissions
+from storage import additions, batons, conversations, deliveries, reviewers, status_codes, submissions
+from storage.batons import NewLink
 from storage.conversations import Conversation, Draft
 from storage.database import Database, migrate
 from storage.deliveries import Outgoing
@@ -14,12 +15,15 @@ from storage.encryption import Keyring
 from storage.missed_questions import MissedQuestion
 from storage.submissions import NewSubmission
 from storage.tables import Base
+from storage.transfers import NewTransfer
+from tests.storage.families import act, application, new_baton
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 PLACES = [
     *("sender", "message", "state", "slot", "answer", "asking", "response", "payload", "recipient"),
     *("incoming", "note", "name", "flag", "address", "username", "submitted", "missed"),
+    *("giver", "baton", "called", "why", "guardian", "corrected", "moved", "ticket", "asked", "added", "adder", "code"),
 ]
 CANARIES = {place: f"Kanarie{place.capitalize()}Åäö{number}" for number, place in enumerate(PLACES, start=41)}
 
@@ -51,17 +55,38 @@ def type_everywhere(database: Database) -> None:
         municipality="sala",
         channel="telegram",
         language="sv",
+        code=c["code"],
+        given={c["slot"]: {"by": c["giver"], "at": "x"}},
     )
     missed = MissedQuestion(c["missed"], "sv", "sala", "no_answer", ((c["missed"], c["missed"]),))
     conversations.save(
         database, now, now, message_id="3", response={"text": c["response"]}, at=NOON, submission=new, missed=missed
     )
     submissions.add_note(database, "AB2CDE3F", c["note"], actor="anna", at=NOON)
+    hand_over_and_add(database)
     submissions.open_submission(database, "AB2CDE3F", actor="anna", at=NOON)
+    status_codes.status_of(database, "AB2CDE3F", c["answer"], at=NOON)
     submissions.status_of(database, c["answer"])
     reviewers.add(database, "anna", c["name"], "argon", "reviewer", actor="cli:root", at=NOON)
     reviewers.record_failure(database, c["username"], c["address"], NOON)
     reviewers.find(database, c["username"])
+
+
+def hand_over_and_add(database: Database) -> None:
+    c = CANARIES
+    answers, given = {c["slot"]: c["baton"]}, {c["slot"]: {"by": c["giver"], "at": "x"}}
+    links = (NewLink(c["ticket"], c["code"], c["called"]), batons.make_link(c["called"]))
+    act(database, new_baton("CCCCCCCCCC", *links, answers=answers, given=given))
+    batons.open_link(database, c["ticket"], c["code"], at=NOON)
+    act(database, batons.BatonSaved("CCCCCCCCCC", {c["slot"]: c["corrected"]}, given))
+    act(database, batons.BatonAnswer("CCCCCCCCCC", 2, "declined", c["why"], c["guardian"]))
+    sent = application("CCCCCCCCCC", "AB2CDE3G")
+    act(database, batons.BatonAnswer("CCCCCCCCCC", 1, "approved", None, c["guardian"]), submission=sent)
+    draft = Draft("DDDDDDDDDD", "kontakta_mig", 1, {c["slot"]: c["moved"]}, c["asking"], NOON, NOON, {}, given)
+    act(database, NewTransfer(c["ticket"], draft))
+    additions.ask(database, "AB2CDE3F", c["asked"], actor="anna", at=NOON)
+    act(database, additions.Addition("AB2CDE3F", None, c["added"], c["adder"]))
+    act(database, additions.Withdrawal("AB2CDE3F", c["adder"]))
 
 
 def spellings(canary: str) -> list[bytes]:
