@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
+from forms.ages import read_age, show_age
 from forms.answer_error import ERROR_KEYS, AnswerError
+from forms.birth_dates import read_birth_date
 from forms.choices import in_order, read_option, read_options
 from forms.conditions import Value
-from forms.dates import is_date, read_birth_date, read_date, show_date
+from forms.dates import is_date, read_date, show_date
 from forms.form import Question, in_language
 from forms.identifiers import (
     read_email,
@@ -100,6 +102,12 @@ _TYPES: Mapping[str, AnswerType] = {
         lambda question, value, language: show_date(value, language),
         "date",
         is_date,
+    ),
+    "age": AnswerType(
+        lambda question, text, language, today: read_age(text, today),
+        lambda question, value, language: show_age(value, language),
+        "text",
+        re.compile(r"[0-9]|[1-9][0-9]|1[01][0-9]|120").fullmatch,
     ),
     "phone": AnswerType(
         lambda question, text, language, today: read_phone(text),

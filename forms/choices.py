@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from forms.answer_error import AnswerError
 from forms.form import Option, Question, in_language
-from forms.mentions import may_answer, mentioned
+from forms.mentions import alike, may_answer, mentioned
 from forms.texts import fold, word_set
 from forms.yes_no import POLITE, read_yes_no, says_no, says_yes
 
@@ -70,6 +70,8 @@ def _several(question: Question, text: str, language: str, *, depth: int, unread
         pieces = text.split()
         return [v for piece in pieces for v in _several(question, piece, language, depth=depth, unread=unread)]
     found = [option.value for option in _mentioned(question, text)]
+    if unclear := alike(text, _all_names(question)) if found else []:
+        raise _ambiguous(unclear, language)
     for level in range(depth, len(_SEPARATORS)):
         pieces = [piece for piece in _SEPARATORS[level].split(text) if fold(piece)]
         if len(pieces) > 1:
@@ -123,8 +125,7 @@ def _mentioned(question: Question, text: str) -> list[Option]:
     """The options that a sentence names. One that begins with yes or no is not taken for the opposite."""
     if len(text) > _LONGEST:
         return []
-    names = [(o, fold(name)) for o in question.options for name in (*o.label.values(), *o.words)]
-    found = mentioned(text, names)
+    found = mentioned(text, _all_names(question))
     first = fold(text).partition(" ")[0]
     if _asks_yes_or_no(question) and (
         (says_yes(first) and any(option.value == "nej" for option in found))
@@ -132,6 +133,11 @@ def _mentioned(question: Question, text: str) -> list[Option]:
     ):
         return []
     return found
+
+
+def _all_names(question: Question) -> list[tuple[Option, str]]:
+    """(option, folded name) for what a sentence may name an option by."""
+    return [(option, fold(name)) for option in question.options for name in (*option.label.values(), *option.words)]
 
 
 def _asks_yes_or_no(question: Question) -> bool:

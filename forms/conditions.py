@@ -5,6 +5,9 @@ A definition file holds data, never code. An operator is added here, in one line
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+
+from forms.ages import age_on
 
 Value = str | bool | list[str] | None
 """An answer as it is stored; None = skipped. An unanswered question has no value at all."""
@@ -50,21 +53,31 @@ COMPARISONS: Mapping[str, Callable[[Value, Expected], bool]] = {
     "above": _above,
     "answered": lambda answer, expected: (answer is not None) is expected,
 }
+AGES: Mapping[str, Callable[[int, int], bool]] = {
+    "younger_than": lambda age, years: age < years,
+    "at_least": lambda age, years: age >= years,
+}
+"""Compare an age in whole years, on the day of the walk; the answer is a birth date, a personnummer or an age."""
+OPERATORS = (*COMPARISONS, *AGES)
 COMBINATIONS: Mapping[str, Callable[[list[bool]], bool]] = {"all": all, "any": any}
 
 
-def holds(condition: Condition, answers: Answers) -> bool:
-    """Whether `condition` is true of `answers`.
+def holds(condition: Condition, answers: Answers, on: date | None = None) -> bool:
+    """Whether `condition` is true of `answers` on the day `on`; without a day nobody born on a date has an age.
 
     A comparison with a question that has no answer never holds, whatever the operator: nobody is asked
     something because of a thing they were not asked. A skipped question (None) is an answer: it is none of
     the options.
     """
     if condition.operator in COMBINATIONS:
-        return COMBINATIONS[condition.operator]([holds(part, answers) for part in condition.parts])
+        return COMBINATIONS[condition.operator]([holds(part, answers, on) for part in condition.parts])
     if condition.slot is None or condition.slot not in answers:
         return False
-    return COMPARISONS[condition.operator](answers[condition.slot], condition.expected)
+    answer, expected = answers[condition.slot], condition.expected
+    if condition.operator in AGES:
+        age = age_on(answer, on)
+        return age is not None and isinstance(expected, int) and AGES[condition.operator](age, expected)
+    return COMPARISONS[condition.operator](answer, expected)
 
 
 def comparisons(condition: Condition) -> tuple[Condition, ...]:

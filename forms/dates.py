@@ -22,11 +22,13 @@ MONTHS = {
     ),
 }
 OLDEST_AGE = 120
-"""Years; a birth date further back is a slip of the finger."""
+"""Years; nobody is older, so what says so is a slip of the finger."""
 
 _VERY_OLD = 90
 """Years; two digits that give such an age are more often a slip than somebody born then."""
 
+_SHORTEST_MONTH = 3
+"""Letters: "maj"."""
 _LEAD = re.compile(r"^(?:(?:den|fodd|ar|is|was|born|on|the|han|hon|hen|barnet|jag|i|he|she|it|det|am)\b\s*)+")
 _YEAR = r"'?(?P<year>\d{4}|\d{2})"
 _PATTERNS = tuple(
@@ -47,23 +49,13 @@ _NO_YEAR = re.compile(
 
 def read_date(text: str, language: str, today: date) -> str:
     """The date in `text` as "YYYY-MM-DD". Raises AnswerError."""
-    return _read(text, language, today, born=False).isoformat()
-
-
-def read_birth_date(text: str, language: str, today: date) -> str:
-    """A birth date as "YYYY-MM-DD": not after `today`, at most 120 years before it. Raises AnswerError."""
-    born_on = _read(text, language, today, born=True)
-    if born_on > today:
-        raise AnswerError("answer.birth_date.future")
-    if born_on.year < today.year - OLDEST_AGE:
-        raise AnswerError("answer.birth_date.too_old")
-    return born_on.isoformat()
+    return find_date(text, language, today, born=False).isoformat()
 
 
 def show_date(value: str, language: str) -> str:
     """A stored date as people write it: "3 april 2014"."""
     day = date.fromisoformat(value)
-    return f"{day.day} {_month_name(day.month, language)} {day.year}"
+    return f"{day.day} {month_name(day.month, language)} {day.year}"
 
 
 def is_date(value: str) -> bool:
@@ -77,7 +69,7 @@ def is_date(value: str) -> bool:
 def looks_like_date(text: str, today: date) -> bool:
     """Whether `text` is meant as a date, be it one that `read_birth_date` has something to say about."""
     try:
-        _read(text, "sv", today, born=True)
+        find_date(text, "sv", today, born=True)
     except AnswerError as error:
         return error.key != "answer.date.invalid"
     return True
@@ -93,7 +85,8 @@ def full_year(two_digits: int, today: date, *, born: bool, month: int = 1, day: 
     return year - 100 if (year, month, day) > (today.year, today.month, today.day) else year
 
 
-def _read(text: str, language: str, today: date, *, born: bool) -> date:
+def find_date(text: str, language: str, today: date, *, born: bool) -> date:
+    """The date in `text`; two digits mean a year of birth when `born`. Raises AnswerError."""
     plain = _LEAD.sub("", without_accents(text)).strip(" .!,")
     readings = list(_readings(plain))
     if not readings:
@@ -113,7 +106,7 @@ def _read(text: str, language: str, today: date, *, born: bool) -> date:
         digits, month, day = readings[0]
         if not 1 <= month <= 12:
             raise AnswerError("answer.date.invalid")
-        raise AnswerError("answer.date.impossible", given=f"{day} {_month_name(month, language)} {digits}")
+        raise AnswerError("answer.date.impossible", given=f"{day} {month_name(month, language)} {digits}")
     if len(set(possible)) > 1:
         raise AnswerError("answer.date.ambiguous")
     if not born and not 1900 <= possible[0].year <= 2199:
@@ -131,7 +124,7 @@ def _readings(plain: str) -> Iterator[tuple[str, int, int]]:
         if match is None:
             continue
         found = match.groupdict()
-        month = _month_number(found["name"]) if "name" in found else int(found["month"])
+        month = month_number(found["name"]) if "name" in found else int(found["month"])
         if month is not None:
             yield found["year"], month, int(found["day"])
             return
@@ -139,10 +132,13 @@ def _readings(plain: str) -> Iterator[tuple[str, int, int]]:
 
 def _names_a_day(plain: str) -> bool:
     words = re.findall("[a-z]{3,}", plain)
-    return _NO_YEAR.fullmatch(plain) is not None and all(_month_number(word) is not None for word in words)
+    return _NO_YEAR.fullmatch(plain) is not None and all(month_number(word) is not None for word in words)
 
 
-def _month_number(word: str) -> int | None:
+def month_number(word: str) -> int | None:
+    """The month that a folded word begins ("apr"), or None."""
+    if len(word) < _SHORTEST_MONTH:
+        return None
     for names in MONTHS.values():
         for number, name in enumerate(names, start=1):
             if name.lower().startswith(word):
@@ -150,5 +146,6 @@ def _month_number(word: str) -> int | None:
     return None
 
 
-def _month_name(month: int, language: str) -> str:
+def month_name(month: int, language: str) -> str:
+    """What a month (1 to 12) is called."""
     return MONTHS.get(language, MONTHS["sv"])[month - 1]

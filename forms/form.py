@@ -47,6 +47,8 @@ class Notice:
     """May refer to the question it stands under, and to earlier ones."""
     text: Texts | None = None
     flag: str | None = None
+    offers: str | None = None
+    """The id of another form that may fit better; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class Question:
     notices: tuple[Notice, ...] = ()
     sensitive: bool = False
     """The answer may tell about somebody's private life: never in a list, a title or a preview."""
+    fact: str | None = None
+    """Which kind of fact fills it when somebody says several things at once; one of `facts.FACTS`."""
+    about_child: bool = False
+    """Asked anew for each child; everything else can be reused in a sibling's application."""
+    private: bool = False
+    """For staff alone: no other resident who helps with the same application, such as the other guardian, sees it."""
+    childs_voice: bool = False
+    """The child's own words, written by the child or for it: shown apart from what others say."""
 
     def option(self, value: str) -> Option | None:
         """The option stored as `value`, or None."""

@@ -5,6 +5,8 @@ the first gap. Answers off the path stay in the draft, where the resident may co
 for nothing.
 """
 
+from datetime import date
+
 from forms.answer_types import fits
 from forms.conditions import Answers, Value, holds
 from forms.form import Form, Notice, Option, Question, Texts
@@ -14,11 +16,12 @@ class Journey:
     """One walk through `form` with `answers` (slot -> value; a missing slot is unanswered, None is skipped).
 
     An answer that does not fit its question (an option that is gone, a required question skipped) counts as a
-    gap and is asked again.
+    gap and is asked again. Ages are those on the day `on`: today for a draft, the day it was sent for a submission.
     """
 
-    def __init__(self, form: Form, answers: Answers) -> None:
+    def __init__(self, form: Form, answers: Answers, on: date | None = None) -> None:
         self.form = form
+        self._on = on
         path: list[Question] = []
         ahead: list[Question] = []
         met: dict[str, Value] = {}
@@ -26,13 +29,14 @@ class Journey:
         self._next: Question | None = None
         self._stop: Option | None = None
         for question in form.questions:
-            if question.when is not None and not holds(question.when, met):
+            if question.when is not None and not holds(question.when, met, on):
                 continue
             answered = question.slot in answers and fits(question, answers[question.slot])
             if answered:
                 met[question.slot] = answers[question.slot]
-            elif question.required and question.type == "choice":
-                met[question.slot] = next((one.value for one in question.options if not one.stops), None)
+            elif question.required and question.options:
+                first = [one.value for one in question.options if not one.stops][:1]
+                met[question.slot] = first if question.type == "multi_choice" else next(iter(first), None)
             if self._next is not None:
                 ahead.append(question)
                 continue
@@ -119,6 +123,12 @@ class Journey:
             return ()
         return tuple(notice.text for notice in self._notices(question) if notice.text is not None)
 
+    def offers(self, slot: str) -> tuple[str, ...]:
+        """The forms to offer instead after the answer to `slot`, each once."""
+        question = next((one for one in self._path if one.slot == slot and slot in self._relevant), None)
+        found = () if question is None else (notice.offers for notice in self._notices(question))
+        return tuple(dict.fromkeys(form_id for form_id in found if form_id is not None))
+
     def previous(self, slot: str) -> Question | None:
         """The question before `slot` on the path; None for the first one and for a slot not on the path."""
         slots = [question.slot for question in self._path]
@@ -126,7 +136,7 @@ class Journey:
         return self._path[position - 1] if position else None
 
     def _notices(self, question: Question) -> list[Notice]:
-        return [notice for notice in question.notices if holds(notice.when, self._relevant)]
+        return [notice for notice in question.notices if holds(notice.when, self._relevant, self._on)]
 
 
 def _chosen(question: Question, value: Value) -> list[Option]:

@@ -1,26 +1,23 @@
-"""From YAML to `Form`, and from `Form` to the plain snapshot that is kept with what was sent in.
+"""From YAML files to forms, and from a form to the plain snapshot that is kept with what was sent in.
 
-A snapshot has the shape of a definition file, so one reader serves both. This module says what a file must
-look like; `definition_rules` says what a form must be.
+A snapshot has the shape of a definition file, so one reader (`shapes`) serves both. What a form must keep to beyond its
+shape is in `definition_rules`.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
-from forms.conditions import COMBINATIONS, COMPARISONS, Condition, Expected
-from forms.definition_rules import problem_in
-from forms.form import Form, Notice, Option, Question, Texts
+from forms.conditions import COMBINATIONS, Condition
+from forms.definition_rules import problems_in
+from forms.form import Form, Option, Question
+from forms.reachability import dead_ends_in
+from forms.shapes import FORM_KEYS, Problem, form_of
 
-T = TypeVar("T")
 DEFINITIONS = Path(__file__).parent / "definitions"
-_FORM_TEXTS = ("title", "purpose", "information", "stop_text", "receipt")
-_FORM_KEYS = ("id", "version", *_FORM_TEXTS, "questions", "channels")
-_QUESTION_KEYS = {"slot", "type", "label", "text"}
 
 
 class FormDefinitionError(Exception):
@@ -34,36 +31,68 @@ class FormDefinitionError(Exception):
         self.reason = reason
 
 
-class _ShapeError(Exception):
-    """Something in the data has the wrong shape; carries the reason."""
-
-
 def load_forms(directory: Path = DEFINITIONS) -> Mapping[str, Form]:
     """Every definition in `directory`, form id -> form, in the order of the file names.
 
-    Raises FormDefinitionError for the first one that cannot be used.
+    Raises FormDefinitionError for the first mistake.
     """
-    forms = {}
-    for path in sorted(directory.glob("*.yml")):
-        form = _load(path)
-        forms[form.id] = form
-    if not forms:
-        raise FormDefinitionError(str(directory), None, "there is no form here (no file ends in .yml)")
+    forms, mistakes = _read(directory)
+    mistake = next(mistakes, None)
+    if mistake is not None:
+        raise mistake
     return MappingProxyType(forms)
 
 
-def _load(path: Path) -> Form:
+def mistakes_in(directory: Path) -> tuple[FormDefinitionError, ...]:
+    """Every mistake in every definition of `directory`, in the order of the files; none when all can be used."""
+    return tuple(_read(directory)[1])
+
+
+def _read(directory: Path) -> tuple[dict[str, Form], Iterator[FormDefinitionError]]:
+    """The forms by id, filled in while the mistakes are gone through."""
+    forms: dict[str, Form] = {}
+
+    def mistakes() -> Iterator[FormDefinitionError]:
+        paths = sorted(directory.glob("*.yml"))
+        for path in paths:
+            form, problems = _load(path)
+            yield from (FormDefinitionError(path.name, *problem) for problem in problems)
+            if form is not None:
+                forms[form.id] = form
+        yield from _offered_in_vain(forms, {path.stem for path in paths})
+        if not paths:
+            yield FormDefinitionError(str(directory), None, "there is no form here (no file ends in .yml)")
+
+    return forms, mistakes()
+
+
+def _load(path: Path) -> tuple[Form | None, list[Problem]]:
     try:
         data = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FormDefinitionError(path.name, None, " ".join(str(error).split())) from None
-    form = _form(data, path.name)
-    if form.id != path.stem:
-        raise FormDefinitionError(path.name, None, f"the id is {form.id}, so the file should be {form.id}.yml")
-    problem = problem_in(form)
-    if problem is not None:
-        raise FormDefinitionError(path.name, *problem)
-    return form
+        return None, [(None, " ".join(str(error).split()))]
+    form, problems = form_of(data)
+    if form is None:
+        return None, problems
+    told = {(where, word) for where, reason in problems for word in reason.replace(",", "").split()}
+    problems += [(where, reason) for where, reason in problems_in(form) if (where, _subject(reason)) not in told]
+    if form.id and form.id != path.stem:
+        problems.append((None, f"the id is {form.id}, so the file should be {form.id}.yml"))
+    return form, problems or list(dead_ends_in(form))
+
+
+def _subject(reason: str) -> str:
+    """What a reason is about: a key that could not be read is not complained about again."""
+    return reason.removeprefix("the ").split()[0]
+
+
+def _offered_in_vain(forms: Mapping[str, Form], ids: set[str]) -> Iterator[FormDefinitionError]:
+    for form in forms.values():
+        for question in form.questions:
+            for notice in question.notices:
+                if notice.offers is not None and notice.offers not in ids:
+                    reason = f"a notice offers {notice.offers}, and there is no such form"
+                    yield FormDefinitionError(f"{form.id}.yml", question.slot, reason)
 
 
 class _Loader(yaml.CSafeLoader):
@@ -79,12 +108,15 @@ class _Loader(yaml.CSafeLoader):
 
 def form_from_snapshot(data: Mapping[str, Any]) -> Form:
     """The form behind `form_to_snapshot`. Raises FormDefinitionError when it is not such a snapshot."""
-    return _form(data, "snapshot")
+    form, problems = form_of(data)
+    if form is None or problems:
+        raise FormDefinitionError("snapshot", *problems[0])
+    return form
 
 
 def form_to_snapshot(form: Form) -> dict[str, Any]:
     """`form` as plain JSON data, in the shape of a definition file; what is empty is left out."""
-    data = {key: _plain(getattr(form, key)) for key in (*_FORM_KEYS, "flag_labels")}
+    data = {key: _plain(getattr(form, key)) for key in (*FORM_KEYS, "flag_labels")}
     data["questions"] = [_question_data(question) for question in form.questions]
     return _filled(data)
 
@@ -97,7 +129,14 @@ def _question_data(question: Question) -> dict[str, Any]:
         for option in question.options
     ]
     data["notices"] = [
-        _filled({"when": _condition_data(notice.when), "text": _plain(notice.text), "flag": notice.flag})
+        _filled(
+            {
+                "when": _condition_data(notice.when),
+                "text": _plain(notice.text),
+                "flag": notice.flag,
+                "offers": notice.offers,
+            }
+        )
         for notice in question.notices
     ]
     return _filled(data)
@@ -117,142 +156,3 @@ def _plain(value: Any) -> Any:
 
 def _filled(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value not in (None, False, [], {})}
-
-
-def _form(data: Any, file: str) -> Form:
-    where: str | None = None
-    try:
-        fields = _mapping(data, "the form", required=set(_FORM_KEYS), optional={"flag_labels"})
-        questions = []
-        for number, one in enumerate(_list(fields["questions"], "questions"), start=1):
-            where = str(one["slot"]) if isinstance(one, dict) and "slot" in one else f"number {number}"
-            questions.append(_question(one))
-        where = None
-        return Form(
-            id=_text(fields["id"], "id"),
-            version=_whole(fields["version"], "version"),
-            **{key: _texts(fields[key], key) for key in _FORM_TEXTS},
-            questions=tuple(questions),
-            channels=_strings(fields["channels"], "channels"),
-            flag_labels={
-                flag: _texts(label, f"the label of flag {flag}")
-                for flag, label in _mapping(fields.get("flag_labels") or {}, "flag_labels").items()
-            },
-        )
-    except _ShapeError as problem:
-        raise FormDefinitionError(file, where, str(problem)) from None
-
-
-def _question(data: Any) -> Question:
-    fields = _mapping(
-        data,
-        "the question",
-        required=_QUESTION_KEYS,
-        optional=set(Question.__dataclass_fields__) - _QUESTION_KEYS,
-    )
-    return Question(
-        slot=_text(fields["slot"], "slot"),
-        type=_text(fields["type"], "type"),
-        label=_texts(fields["label"], "label"),
-        text=_texts(fields["text"], "text"),
-        hint=_maybe(fields, "hint", _texts),
-        why=_maybe(fields, "why", _texts),
-        options=tuple(_option(one) for one in _list(fields.get("options", []), "options")),
-        required=_truth(fields.get("required", False), "required"),
-        when=_maybe(fields, "when", _condition),
-        minimum=_maybe(fields, "minimum", _whole),
-        maximum=_maybe(fields, "maximum", _whole),
-        flag_when_skipped=_maybe(fields, "flag_when_skipped", _text),
-        notices=tuple(_notice(one) for one in _list(fields.get("notices", []), "notices")),
-        sensitive=_truth(fields.get("sensitive", False), "sensitive"),
-    )
-
-
-def _option(data: Any) -> Option:
-    keys = set(Option.__dataclass_fields__)
-    fields = _mapping(data, "an option", required={"value", "label"}, optional=keys - {"value", "label"})
-    value = _text(fields["value"], "an option's value")
-    return Option(
-        value=value,
-        label=_texts(fields["label"], f"the label of {value}"),
-        words=_strings(fields.get("words", []), f"the words of {value}"),
-        services=_strings(fields.get("services", []), f"the services of {value}"),
-        flag=_maybe(fields, "flag", _text),
-        stops=_truth(fields.get("stops", False), "stops"),
-        stop_text=_maybe(fields, "stop_text", _texts),
-    )
-
-
-def _notice(data: Any) -> Notice:
-    fields = _mapping(data, "a notice", required={"when"}, optional={"text", "flag"})
-    return Notice(
-        _condition(fields["when"], "a notice's when"),
-        _maybe(fields, "text", _texts),
-        _maybe(fields, "flag", _text),
-    )
-
-
-def _condition(data: Any, name: str) -> Condition:
-    fields = _mapping(data, name)
-    for operator in COMBINATIONS:
-        if operator in fields:
-            if len(fields) > 1:
-                raise _ShapeError(f"{name}: {operator} stands alone")
-            parts = tuple(_condition(part, name) for part in _list(fields[operator], f"{name}, {operator}"))
-            if not parts:
-                raise _ShapeError(f"{name}: {operator} has nothing in it")
-            return Condition(operator, parts=parts)
-    operators = [key for key in fields if key != "slot"]
-    if "slot" not in fields or len(operators) != 1 or operators[0] not in COMPARISONS:
-        known = ", ".join((*COMPARISONS, *COMBINATIONS))
-        raise _ShapeError(f"{name}: write a slot and one operator (known: {known})")
-    return Condition(operators[0], _text(fields["slot"], f"{name}, slot"), _expected(fields[operators[0]], name))
-
-
-def _expected(value: Any, name: str) -> Expected:
-    if isinstance(value, str | bool | int):
-        return value
-    return _strings(value, name)
-
-
-def _mapping(
-    data: Any, name: str, *, required: set[str] | None = None, optional: set[str] | None = None
-) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-        raise _ShapeError(f"{name} should be keys with values")
-    if required is not None and optional is not None:
-        missing, unknown = sorted(required - set(data)), sorted(set(data) - required - optional)
-        if missing:
-            raise _ShapeError(f"{name} lacks {', '.join(missing)}")
-        if unknown:
-            raise _ShapeError(f"{name} has unknown keys: {', '.join(unknown)}")
-    return data
-
-
-def _list(data: Any, name: str) -> list[Any]:
-    if not isinstance(data, list):
-        raise _ShapeError(f"{name} should be a list")
-    return data
-
-
-def _one_of(data: Any, name: str, *, kind: type, called: str) -> Any:
-    if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise _ShapeError(f"{name} should be {called}, not {data!r}")
-    return data
-
-
-_text: Callable[[Any, str], str] = partial(_one_of, kind=str, called="a text (in quotation marks if need be)")
-_truth: Callable[[Any, str], bool] = partial(_one_of, kind=bool, called="true or false")
-_whole: Callable[[Any, str], int] = partial(_one_of, kind=int, called="a whole number")
-
-
-def _strings(data: Any, name: str) -> tuple[str, ...]:
-    return tuple(_text(one, name) for one in _list(data, name))
-
-
-def _texts(data: Any, name: str) -> Texts:
-    return {language: _text(text, f"{name} in {language}").strip() for language, text in _mapping(data, name).items()}
-
-
-def _maybe(fields: Mapping[str, Any], key: str, read: Callable[[Any, str], T]) -> T | None:
-    return None if fields.get(key) is None else read(fields[key], key)

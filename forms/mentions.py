@@ -63,6 +63,19 @@ def mentioned(text: str, names: Iterable[tuple[Named, str]]) -> list[Named]:
     An option that fits fewer of the words than another one does is left out: "tolk i teckenspråk" names the
     sign language interpreter alone. Two that fit the same words, or different ones, are both returned.
     """
+    return [option for option, _ in _found(text, names)]
+
+
+def alike(text: str, names: Iterable[tuple[Named, str]]) -> list[Named]:
+    """Those of the options named in `text` that cannot be told apart, as they fit the very same words."""
+    found = _found(text, names)
+    covers = [words for _, words in found]
+    first = next((words for words in covers if covers.count(words) > 1), None)
+    return [option for option, words in found if words == first]
+
+
+def _found(text: str, names: Iterable[tuple[Named, str]]) -> list[tuple[Named, set[int]]]:
+    """(option, the words of `text` that it fits, by their positions)"""
     if not may_answer(text):
         return []
     clauses = [fold(clause).split() for clause in _CLAUSE_END.split(text)]
@@ -82,7 +95,9 @@ def mentioned(text: str, names: Iterable[tuple[Named, str]]) -> list[Named]:
             ):
                 named[option.value] = option
                 covered.setdefault(option.value, set()).update(range(first, last))
-    return [option for value, option in named.items() if not _is_outdone(covered[value], covered.values())]
+    return [
+        (option, covered[value]) for value, option in named.items() if not _is_outdone(covered[value], covered.values())
+    ]
 
 
 def _numbered(clauses: list[list[str]]) -> Iterable[tuple[int, list[str]]]:

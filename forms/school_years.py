@@ -29,7 +29,8 @@ _SAID_TO_BE = re.compile(r"\b(är|fyller|is|turns)\s+[0-9]{1,2}$", re.IGNORECASE
 _DIGITS = re.compile(r"(?:ak|arskurs|klass|gy|ar|year|grade)?([0-9]{1,2})(?:an|or|e|st|nd|rd|th|[a-h])?")
 _AROUND = word_set(
     """
-    gar i pa borjar ska borja en den ett till nu snart hosten ar aret ak arskurs klass klassen skolan skola
+    gar i pa borjar borjat borjade slutar slutade ska borja en den ett till nu snart precis just sommar sommaren
+    host hosten var varen ar aret ak arskurs klass klassen skolan skola
     hon han hen barnet barn mitt min dotter dottern son sonen vart vi jag det
     is in the a he she they it my child daughter son will start starts year grade class school form of at
     b c d e f an

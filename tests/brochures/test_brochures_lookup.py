@@ -185,11 +185,11 @@ def test_a_municipality_is_named_in_both_languages(library: Library) -> None:
     }
 
 
-def test_only_a_municipality_with_contact_groups_takes_applications_to_one(library: Library) -> None:
+def test_a_municipality_takes_applications_for_what_its_brochure_describes(library: Library) -> None:
     assert {place.id: place.forms for place in library.municipalities} == {
-        "gotene": ("intresseanmalan", "kontakta_mig"),
-        "kramfors": ("intresseanmalan", "kontakta_mig"),
-        "sala": ("intresseanmalan", "kontakta_mig"),
+        "gotene": ("intresseanmalan", "ansokan_kontaktperson", "kontakta_mig"),
+        "kramfors": ("intresseanmalan", "ansokan_kontaktperson", "ansokan_kontaktfamilj", "kontakta_mig"),
+        "sala": ("intresseanmalan", "ansokan_kontaktperson", "kontakta_mig"),
         "vingaker": ("intresseanmalan", "ansokan_kontaktgrupp", "kontakta_mig"),
         "annan": (),
     }

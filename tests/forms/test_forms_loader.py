@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from forms.loader import FormDefinitionError, form_from_snapshot, form_to_snapshot, load_forms
+from forms.loader import FormDefinitionError, form_from_snapshot, form_to_snapshot, load_forms, mistakes_in
 
 
 def both(text: str) -> dict[str, str]:
@@ -46,7 +46,18 @@ def definition() -> dict[str, Any]:
                 "flag_when_skipped": "saknar_ras",
                 "maximum": 40,
                 "sensitive": True,
-                "notices": [{"when": {"slot": "ras", "answered": True}, "text": both("Fin hund"), "flag": "stor"}],
+                "fact": "animals",
+                "about_child": True,
+                "private": True,
+                "childs_voice": True,
+                "notices": [
+                    {
+                        "when": {"slot": "ras", "answered": True},
+                        "text": both("Fin hund"),
+                        "flag": "stor",
+                        "offers": "prov",
+                    }
+                ],
             },
         ],
     }
@@ -76,7 +87,8 @@ def test_a_definition_is_read_whole(tmp_path: Path) -> None:
 def test_forms_come_in_the_order_of_their_files(tmp_path: Path) -> None:
     for name in ("b_form", "a_form", "c_form"):
         write(tmp_path, {**definition(), "id": name}, f"{name}.yml")
-    assert list(load_forms(tmp_path)) == ["a_form", "b_form", "c_form"]
+    write(tmp_path, definition())
+    assert list(load_forms(tmp_path)) == ["a_form", "b_form", "c_form", "prov"]
 
 
 def test_a_snapshot_is_plain_json_and_gives_the_same_form(tmp_path: Path) -> None:
@@ -127,7 +139,17 @@ HUND = (*DJUR, "options", 0)
         (put("title", "EN", value="x"), None, "title: 'EN' is not a language code"),
         (put("title", value="Prov"), None, "title should be keys with values"),
         (put("title", "en", value=False), None, "title in en should be a text"),
-        (put("information", "sv", value="å" * 3_501), None, "information has 3501 characters in sv; at most 3500 fit"),
+        (put("information", "sv", value="å" * 3_501), None, "information would be 4097 characters in sv as it is sent"),
+        (
+            put("purpose", "en", value="🙂" * 1_745),
+            None,
+            "the first message (title, purpose and information) would be 4116",
+        ),
+        (
+            put(*RAS, "hint", "sv", value="å" * 3_490),
+            "ras",
+            "the question (text and hint) would be 4099 characters in sv",
+        ),
         (put("colour", value="red"), None, "the form has unknown keys: colour"),
         (put("version", value="1"), None, "version should be a whole number"),
         (put("version", value=True), None, "version should be a whole number"),
@@ -145,6 +167,14 @@ HUND = (*DJUR, "options", 0)
         (drop(*RAS, "hint", "en"), "ras", "hint is missing in en"),
         (put(*RAS, "label", "sv", value="å" * 61), "ras", "label has 61 characters in sv; at most 60 fit"),
         (put(*RAS, "fargen", value=1), "ras", "the question has unknown keys: fargen"),
+        (put(*RAS, "fact", value="pet"), "ras", "unknown fact 'pet' (known: writer_name"),
+        (put(*RAS, "fact", value="child_age"), "ras", "the fact child_age does not fit the type text (it fits age)"),
+        (put(*RAS, "about_child", value="yes"), "ras", "about_child should be true or false"),
+        (
+            put(*RAS, "notices", 0, "offers", value="finns_ej"),
+            "ras",
+            "a notice offers finns_ej, and there is no such form",
+        ),
         (put(*RAS, "type", value="textt"), "ras", "unknown type 'textt' (known: text, long_text, choice"),
         (put(*RAS, "slot", value="djur"), "djur", "the slot is used by an earlier question"),
         (put(*RAS, "slot", value="räs"), "räs", "a slot is at most 24 small ASCII letters"),
@@ -171,7 +201,37 @@ HUND = (*DJUR, "options", 0)
         (put(*DJUR, "type", value="multi_choice"), "djur", "only an option of a choice can stop the form"),
         (put(*RAS, "when", value={"slot": "farg", "is": "x"}), "ras", "when: farg is not an earlier question"),
         (put(*RAS, "when", value={"slot": "ras", "is": "x"}), "ras", "when: ras is not an earlier question"),
-        (put(*DJUR, "when", value={"slot": "ras", "answered": True}), "djur", "when: ras is not an earlier question"),
+        (
+            put(*DJUR, "when", value={"slot": "ras", "answered": True}),
+            "djur",
+            "when: ras is not an earlier question; a circular condition: djur waits for ras waits for djur",
+        ),
+        (
+            put(*RAS, "when", value={"slot": "ras", "answered": True}),
+            "ras",
+            "when: ras is not an earlier question; a circular condition: ras waits for ras",
+        ),
+        (
+            put(*RAS, "when", value={"slot": "djur", "is_not": "hund"}),
+            "ras",
+            "it is never asked: no answers make its when",
+        ),
+        (
+            put(
+                *RAS,
+                "notices",
+                0,
+                "when",
+                value={"all": [{"slot": "ras", "answered": True}, {"slot": "ras", "answered": False}]},
+            ),
+            "ras",
+            "notice 1 is never shown: no answers make its when hold",
+        ),
+        (
+            put(*RAS, "when", value={"slot": "djur", "at_least": 3}),
+            "ras",
+            "at_least does not fit djur, which is of type",
+        ),
         (put(*RAS, "when", value={"slot": "djur", "is": "fisk"}), "ras", "when: djur has no option fisk"),
         (put(*RAS, "when", value={"slot": "djur", "is": "katt"}), "ras", "djur katt stops the form"),
         (put(*RAS, "when", value={"slot": "djur", "liknar": "x"}), "ras", "write a slot and one operator (known: is"),
@@ -219,6 +279,43 @@ def test_a_file_that_is_no_definition_is_named(tmp_path: Path, content: bytes, r
         load_forms(tmp_path)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def second_question(**more: Any) -> dict[str, Any]:
+    return {"slot": "ras_till", "type": "text", "label": both("Ras"), "text": both("Vilken ras?"), **more}
+
+
+@pytest.mark.parametrize(
+    ("when", "refused"), [({"slot": "djur", "is": "hund"}, True), ({"slot": "djur", "is": "fisk"}, False)]
+)
+def test_a_fact_fills_one_question_on_each_path(tmp_path: Path, when: dict[str, str], refused: bool) -> None:
+    data = definition()
+    data["questions"][0]["options"].append({"value": "fisk", "label": both("Fisk")})
+    data["questions"][1]["fact"] = "animals"
+    data["questions"].append(second_question(fact="animals", when=when))
+    mistakes = mistakes_in(write(tmp_path, data))
+    reason = "the fact animals fills ras too, and both may be asked"
+    assert [(one.question, one.reason) for one in mistakes] == ([("ras_till", reason)] if refused else [])
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    data = definition()
+    data["title"] = {"sv": "Prov"}
+    data["questions"][0]["options"][0]["label"] = {"sv": "Hund"}
+    data["questions"][1] |= {"required": "nej", "hint": "Tax", "colour": "red"}
+    data["questions"].append(second_question(when={"slot": "katten", "is": "x"}))
+    write(tmp_path, data)
+    (tmp_path / "trasig.yml").write_text("id: [", encoding="utf-8")
+    write(tmp_path, {**definition(), "id": "annan"}, "bra.yml")
+    told = [(one.file, one.question) for one in mistakes_in(tmp_path)]
+    assert told == [
+        ("bra.yml", None),
+        *[("prov.yml", "ras")] * 3,
+        ("prov.yml", None),
+        ("prov.yml", "djur"),
+        ("prov.yml", "ras_till"),
+        ("trasig.yml", None),
+    ]
 
 
 def test_a_directory_without_forms_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""What people write in their own sentences, at the real questions."""
+
+import pytest
+from filled_forms import FORMS, TODAY
+
+from forms.answer_types import AnswerError, read
+from forms.conditions import Value
+
+
+@pytest.mark.parametrize(
+    ("form_id", "slot", "text", "stored"),
+    [
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "jag är hans mamma", "vardnadshavare"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "I am her father", "vardnadshavare"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "jag är förälder", "vardnadshavare"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "jag är kurator på skolan", "yrkesperson"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "I'm a teacher", "yrkesperson"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "inte mamma, jag är mormor", "annan"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "det gäller mig själv", "barnet"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "jag är barnet", "barnet"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "ja", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "yes", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "nej", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "mamma slår mig", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "mamma är full varje dag", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "vem_fyller_i", "jag är lärare och mamma", "answer.choice.ambiguous"),
+        ("ansokan_kontaktgrupp", "arende", "hjälp", "answer.choice.unknown"),
+        ("ansokan_kontaktgrupp", "arende", "jag är orolig för ett barn i klassen", "oro"),
+        ("ansokan_kontaktgrupp", "arende", "vill hjälpa familjen att ansöka", "hjalpa_familjen"),
+        ("ansokan_kontaktgrupp", "familjen_vet", "nej, inte än", "nej"),
+        (
+            "ansokan_kontaktgrupp",
+            "behov",
+            "han har inga kompisar och vi har dåligt med pengar",
+            ["ekonomi", "gemenskap"],
+        ),
+        ("ansokan_kontaktgrupp", "behov", "he has no friends and is lonely", ["gemenskap", "ensamhet"]),
+        ("ansokan_kontaktgrupp", "behov", "jag är ensam och pappa slår mig", "answer.choices.unknown"),
+        ("ansokan_kontaktgrupp", "kontaktvag", "ring", "answer.choice.ambiguous"),
+        ("ansokan_kontaktgrupp", "kontaktvag", "telefon", "answer.choice.ambiguous"),
+        ("ansokan_kontaktgrupp", "kontaktvag", "ring och lämna meddelande", "telefon"),
+        ("ansokan_kontaktgrupp", "kontaktvag", "ring, lämna inte meddelande", "ring_utan_meddelande"),
+        ("ansokan_kontaktgrupp", "kontaktvag", "mejla mig, ring inte", "epost"),
+        ("ansokan_kontaktgrupp", "bra_att_veta", "yes arabic", ["tolk"]),
+        ("ansokan_kontaktgrupp", "bra_att_veta", "vi behöver ingen tolk", "answer.choices.unknown"),
+        ("ansokan_kontaktgrupp", "bra_att_veta", "teckenspråk och vi har ingen skjuts", ["hamtas_hemma", "teckentolk"]),
+        ("ansokan_kontaktgrupp", "bra_att_veta", "hon vill säga något", ["barnets_rost"]),
+        ("ansokan_kontaktgrupp", "andra_vh", "jag har ensam vårdnad", "ensam"),
+        ("ansokan_kontaktgrupp", "andra_vh", "hans pappa är tveksam", "vet_tveksam"),
+        ("ansokan_kontaktgrupp", "andra_vh", "ja", "answer.choice.ambiguous"),
+        ("ansokan_kontaktgrupp", "andra_vh", "nej", "ensam"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "jag är hennes mamma", "vardnadshavare"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "jag söker för min mamma", "narstaende_vuxen"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "min son", "vardnadshavare"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "jag är 16", "ung_15_17"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "Jag är 13 år", "ung_12_14"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "16", "ung_15_17"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "3", "ung_12_14"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "för mig själv", "answer.choice.ambiguous"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "jag är kurator på en skola", "yrkesperson"),
+        ("ansokan_kontaktperson", "vem_fyller_i", "god man", "narstaende_vuxen"),
+        ("ansokan_kontaktperson", "den_vuxnas_onskan", "hon vet inget", "vet_inte_om"),
+        ("ansokan_kontaktperson", "den_vuxnas_onskan", "ja", "vill"),
+        ("ansokan_kontaktperson", "behov", "han sitter mest inne och har inga kompisar", ["ensamhet"]),
+        ("ansokan_kontaktperson", "behov", "läxor och någon att prata med", ["nagon_som_lyssnar", "skolarbete"]),
+        ("ansokan_kontaktperson", "behov", "pappa slår mig", "answer.choices.unknown"),
+        ("ansokan_kontaktperson", "behov_vuxen", "jag är ensam och vill ha promenader", ["ensamhet", "hitta_pa"]),
+        ("ansokan_kontaktperson", "hur_ofta", "varannan helg kanske", "varannan_vecka"),
+        ("ansokan_kontaktfamilj", "hur_ofta", "varannan helg", "tva_helger"),
+        ("ansokan_kontaktfamilj", "hur_ofta", "en eller två helger", "answer.choice.ambiguous"),
+        ("ansokan_kontaktfamilj", "behov", "jag orkar inte och hon behöver avlastning", ["ork_hemma"]),
+        ("ansokan_kontaktfamilj", "barnets_alder", "han är nio", "9"),
+        ("kontakta_mig", "kontaktvag", "ring", "answer.choice.ambiguous"),
+        ("kontakta_mig", "kontaktvag", "call", "answer.choice.ambiguous"),
+        ("kontakta_mig", "kontaktvag", "ring mig på kvällen", "telefon"),
+        ("kontakta_mig", "kontaktvag", "ring mig men lämna inte meddelande", "ring_utan_meddelande"),
+        ("kontakta_mig", "arende", "det gäller min son", "stod_barn"),
+        ("kontakta_mig", "arende", "kan ni hjälpa mig", "answer.choice.unknown"),
+        ("intresseanmalan", "kontaktvag", "ring", "answer.choice.ambiguous"),
+        ("intresseanmalan", "kontaktvag", "ring och lämna meddelande", "telefon"),
+        ("intresseanmalan", "uppdrag", "Det vore nog kontaktperson till någon äldre", ["kontaktperson_vuxen"]),
+        ("intresseanmalan", "uppdrag", "jag vill nog hellre vara umgängesstödjare", ["umgangesstodjare"]),
+        ("intresseanmalan", "uppdrag", "kontaktfamilj till ett barn", ["kontaktfamilj"]),
+        ("intresseanmalan", "uppdrag", "jag vill inte vara kontaktfamilj", "answer.choices.unknown"),
+        ("intresseanmalan", "uppdrag", "kontaktperson", "answer.choice.ambiguous"),
+        ("intresseanmalan", "hushall", "två vuxna med två barn på 4 och 7", "tva_vuxna_barn_hemma"),
+        ("intresseanmalan", "hushall", "jag och min man, barnen har flyttat hemifrån", "tva_vuxna_utflugna"),
+        ("intresseanmalan", "hushall", "just me and my children", "en_vuxen_med_barn"),
+        ("intresseanmalan", "hushall", "jag och min sambo", "answer.choice.ambiguous"),
+        ("intresseanmalan", "uppdrag", "kontaktfamilj och umgängesstödjare", ["kontaktfamilj", "umgangesstodjare"]),
+        ("intresseanmalan", "uppdrag", "kontaktfamilj eller kontaktperson", "answer.choice.ambiguous"),
+        ("intresseanmalan", "uppdrag", "något med barn", "answer.choice.ambiguous"),
+        ("intresseanmalan", "uppdrag", "1 och 4", ["kontaktperson_barn", "kontaktfamilj"]),
+        ("intresseanmalan", "tid", "en eller två helger", "answer.choice.ambiguous"),
+        ("intresseanmalan", "tid", "Ungefär en gång i veckan kanske", ["en_gang_i_veckan"]),
+        ("intresseanmalan", "tid", "varannan helg", ["tva_helger"]),
+        ("intresseanmalan", "om_dig", "jag och min sambo har hund", ["husdjur", "ar_tva"]),
+        ("intresseanmalan", "om_dig", "Jag har hund och körkort", ["korkort", "husdjur"]),
+        ("intresseanmalan", "om_dig", "hund, körkort och vi pratar spanska", ["korkort", "husdjur", "fler_sprak"]),
+        ("intresseanmalan", "om_dig", "hund men inte körkort", ["husdjur"]),
+        ("intresseanmalan", "onskad_alder", "mellan 7 och 12", ["fran_7_till_12"]),
+    ],
+)
+def test_sentences_are_understood_as_people_write_them(form_id: str, slot: str, text: str, stored: Value) -> None:
+    question = FORMS[form_id].question(slot)
+    assert question is not None
+    try:
+        given: Value = read(question, text, "sv", TODAY)
+    except AnswerError as error:
+        given = error.key
+    assert given == stored
