@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from nlu.client import NluClient
     from nlu.evaluation import Evaluation
     from nlu.process import NluProcess
+    from storage.audit_anchors import DayAnchor
     from storage.database import Database
     from storage.retention import PurgeReport
 
 NLU_START_SECONDS = 60
 PURGE_HOURS = 1.0
 """How often what is too old is removed."""
+PURGE_SECONDS = 30 * 60
+"""For how long the others wait for a process that is removing, when it has been killed or hangs."""
 
 
 def note(message: str) -> None:
@@ -38,6 +41,7 @@ def note(message: str) -> None:
 
 def make_tools(settings: Settings) -> "Tools":
     """The parts of the dialogue, every file of theirs read and checked. No database: nothing is looked up."""
+    from bot.keeping import kept_until
     from bot.scene import Tools
     from bot.wording import load_wordings
     from brochures.lookup import load_library
@@ -45,6 +49,7 @@ def make_tools(settings: Settings) -> "Tools":
     from installation import FORMS, RASA, check_names
     from nlu.client import NluClient
     from nlu.vocabulary import known_words
+    from storage import retention
 
     forms = load_forms(FORMS)
     library = load_library()
@@ -60,22 +65,25 @@ def make_tools(settings: Settings) -> "Tools":
         forms=forms,
         wordings=load_wordings(),
         understand=NluClient(settings.nlu_run_file, settings.nlu_timeout).understand,
-        status_of=lambda reference: None,
+        status_of=lambda reference, code, *, at: None,
         receipt_for=lambda token: None,
         default_municipality=settings.municipality,
         web_address=settings.web_address,
         known_words=known_words(RASA / "data"),
+        kept=partial(kept_until, retention.load_policy(settings.retention_policy)),
         forms_by_channel={"telegram": named[chosen] if isinstance(chosen, str) else frozenset(chosen)},
     )
 
 
 def with_memory(tools: "Tools", database: "Database") -> "Tools":
     """The same parts, able to look up what has been sent in."""
-    from storage import submissions
+    from storage import additions, status_codes, submissions
 
     return replace(
         tools,
-        status_of=partial(submissions.status_of, database),
+        status_of=partial(status_codes.status_of, database),
+        own_status=partial(submissions.status_of, database),
+        requests_of=partial(additions.open_requests_of, database),
         receipt_for=partial(submissions.reference_for_draft, database),
     )
 
@@ -134,19 +142,33 @@ def measure(settings: Settings) -> "Evaluation":
         return evaluation.evaluate(sentences.read_sentences(RASA / "evaluation"), nlu.understand, means, answering.SURE)
 
 
-def purge(settings: Settings, database: "Database", *, actor: str, confirmed: bool = False) -> "PurgeReport":
-    """Remove what is too old by the municipality's policy. Raises what `storage.retention.purge` raises."""
-    from storage import retention
+def purge(settings: Settings, database: "Database", *, actor: str, confirmed: bool = False) -> "PurgeReport | None":
+    """Remove what is too old by the municipality's policy; None: another process is at it, and nothing was done.
 
-    return retention.purge(
-        database,
-        retention.load_policy(settings.retention_policy),
-        datetime.now(UTC),
-        actor=actor,
-        tombstone_file=settings.tombstones,
-        uptime=retention.read_uptime(),
-        confirmed=confirmed,
-    )
+    Raises what `storage.retention.purge` raises.
+    """
+    from storage import leadership, retention
+
+    policy = retention.load_policy(settings.retention_policy)
+    with leadership.held(database, "retention", PURGE_SECONDS) as mine:
+        if not mine:
+            return None
+        return retention.purge(
+            database,
+            policy,
+            datetime.now(UTC),
+            actor=actor,
+            tombstone_file=settings.tombstones,
+            uptime=retention.read_uptime(),
+            confirmed=confirmed,
+        )
+
+
+def anchor(settings: Settings, database: "Database") -> "DayAnchor | None":
+    """Note outside the database where the audit trail ends, once a day. Raises as `storage.audit_anchors.keep`."""
+    from storage import audit_anchors
+
+    return audit_anchors.keep(database, settings.audit_anchors, datetime.now(UTC))
 
 
 def os_user() -> str:
@@ -165,6 +187,8 @@ def staff() -> str:
 def run_service(settings: Settings) -> None:
     """Check and prepare in order, then run the two sites, the NLU process and Telegram until a signal comes."""
     import serving
+    from bot.baton_desk import BatonDesk
+    from bot.baton_tools import baton_tools
     from bot.channels import web
     from bot.dialogue import Dialogue
     from bot.safety import load_phrases
@@ -178,7 +202,9 @@ def run_service(settings: Settings) -> None:
     tools = make_tools(settings)
     with open_database_of(settings) as database:
         client = NluClient(settings.nlu_run_file, settings.nlu_timeout)
-        dialogue = Dialogue(replace(with_memory(tools, database), understand=client.understand), database)
+        batons = baton_tools(database, settings.chat_address, settings.baton_days)
+        tools = replace(with_memory(tools, database), understand=client.understand, batons=batons)
+        dialogue = Dialogue(tools, database)
         nlu = NluProcess(RASA, model(settings, note), settings.nlu_run_file)
 
         def started() -> None:
@@ -196,6 +222,7 @@ def run_service(settings: Settings) -> None:
                 secure_cookies=settings.secure_cookies,
                 municipalities=names,
                 nlu_ready=client.ready,
+                desk=BatonDesk(tools, database),
             )
             review_site = create_app(
                 database,
@@ -208,7 +235,8 @@ def run_service(settings: Settings) -> None:
             webhook = _webhook(settings, database)
             apps: tuple[Any, Any] = (webhook.in_front_of(cast(Any, chat_site)) if webhook else chat_site, review_site)
             sites = [serving.Site(app, listener) for app, listener in zip(apps, listeners, strict=True)]
-            serving.run(sites, _tasks(settings, dialogue, database, nlu, webhook), started)
+            proxies = [str(network) for network in settings.trusted_proxies]
+            serving.run(sites, _tasks(settings, dialogue, database, nlu, webhook), started, proxies)
         finally:
             nlu.stop()
 
@@ -235,6 +263,8 @@ def _tasks(
     tasks: list[Any] = [
         partial(serving.keep_running, nlu),
         partial(serving.repeat_purge, partial(purge, settings, database, actor="system"), PURGE_HOURS),
+        partial(serving.repeat_batons, database, settings.baton_days, PURGE_HOURS),
+        partial(serving.repeat_anchor, partial(anchor, settings, database), PURGE_HOURS),
     ]
     if settings.telegram_token:
         from bot.channels import telegram
@@ -250,6 +280,7 @@ def _tasks(
                 respond=dialogue.respond,
                 database=database,
                 webhook=webhook,
+                remind=partial(dialogue.remind, "telegram"),
             )
         )
     return tasks

@@ -122,8 +122,8 @@ def _what_to_do(scene: Scene, answer: Answer) -> tuple[Choice, ...]:
     if answer.topic in WANTS_TO_HELP:
         wanted = "intresseanmalan"
         prefilled = form_opening.prefill_for(scene.tools.forms[wanted], (answer.service,))
-    elif answer.topic in WANTS_SUPPORT and f"ansokan_{answer.service}" in scene.tools.forms:
-        wanted = f"ansokan_{answer.service}"
+    elif answer.topic in WANTS_SUPPORT:
+        wanted = menus.application_for(scene, answer.service)
     if wanted is None or scene.draft or wanted not in menus.forms_of_municipality(scene):
         return ()
     return (choices.form(wanted, scene.say(f"menu.start_{wanted}"), prefilled),)

@@ -6,7 +6,17 @@ given. While something is waited for, a text never becomes an answer to the form
 
 import re
 
-from bot import commands, form_filling, form_opening
+from bot import (
+    baton_answering,
+    blankett_signed,
+    commands,
+    form_correcting,
+    form_filling,
+    form_naming,
+    form_opening,
+    status,
+)
+from bot.command_phrases import read_command
 from bot.form_asking import resume
 from bot.reading import and_ask_again
 from bot.scene import Outcome, Scene
@@ -14,11 +24,14 @@ from bot.text import folded
 from bot.understanding import looks_like_question
 from forms.answer_error import AnswerError
 from forms.yes_no import read_yes_no
-from storage.submissions import read_reference
 
 FOR_A_FORM = "form:"
+NAMING = 6
+"""Words up to which a text may name an answer to change."""
 SHORT = 4
 """Words up to which a text that names a municipality, an answer or a language is nothing else."""
+NO_ANSWER_EITHER = frozenset({"skip", "dont_know", "change", "cancel", "language"})
+"""Commands that say something about what was asked; all others are for later."""
 LANGUAGES = {"sv": r"svenska|swedish", "en": r"engelska|english"}
 DELETE = re.compile(r"\b(?:radera|ta bort|avbryt|delete|cancel)\b", re.IGNORECASE)
 NEGATED = re.compile(r"\b(?:nej|inte|aldrig|vänta|no|not|don'?t|never|wait)\b", re.IGNORECASE)
@@ -27,28 +40,19 @@ GO_ON = re.compile(r"\b(?:fortsätt|fortsatt|continue|go on|keep)\b", re.IGNOREC
 
 def answer(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
     """The outcome when `text` answers what was waited for; None when it is to be understood as usual."""
-    reference = read_reference(text)
-    if reference and (awaited == commands.STATUS or _surely_a_reference(text)):
-        done = commands.status_of(scene, reference)
+    asked = awaited if awaited and awaited.partition(":")[0] == status.STATUS else None
+    done = status.answer(scene, asked, text) if asked else status.unasked(scene, text)
+    if done:
         return and_ask_again(scene, done) if scene.draft else done
     if awaited is None:
         return None
     if awaited.startswith(FOR_A_FORM):
         return _municipality(scene, text)
     handler = _WAITED_FOR.get(awaited)
-    return handler(scene, text) if handler else None
-
-
-def _surely_a_reference(text: str) -> bool:
-    """Eight characters that are no ordinary word: there is a digit among them."""
-    return len(text.split()) == 1 and any(character.isdigit() for character in text)
-
-
-def _reference(scene: Scene, text: str) -> Outcome | None:
-    if len(text.split()) > 1 or not 6 <= len(text) <= 10:
+    said = read_command(text)
+    if handler is None or (said is not None and said.name not in NO_ANSWER_EITHER):
         return None
-    done = commands.status_wanted(scene, scene.say("status.not_reference"))
-    return and_ask_again(scene, done) if scene.draft else done
+    return handler(scene, text)
 
 
 def _cancelling(scene: Scene, text: str) -> Outcome | None:
@@ -68,9 +72,10 @@ def _cancelling(scene: Scene, text: str) -> Outcome | None:
 def _changing(scene: Scene, text: str) -> Outcome | None:
     if scene.draft is None:
         return None
-    slot = form_filling.slot_named(scene, text)
-    if slot:
-        return form_filling.act(scene, "change", slot)
+    if done := form_correcting.correct(scene, text):
+        return done
+    if len(text.split()) <= NAMING and form_naming.slots_named(scene, text):
+        return form_filling.act(scene, "change", text)
     return None if looks_like_question(text) else form_filling.act(scene, "change")
 
 
@@ -108,9 +113,10 @@ def _language(scene: Scene, text: str) -> Outcome | None:
 
 
 _WAITED_FOR = {
-    commands.STATUS: _reference,
     "cancel": _cancelling,
     "change": _changing,
     "municipality": _municipality,
     "language": _language,
+    baton_answering.REASON: baton_answering.take_reason,
+    blankett_signed.SIGNED: blankett_signed.take_day,
 }

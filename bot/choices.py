@@ -7,6 +7,7 @@
     f:<form>[:<slot>=<value>]         start a form, with what is known already
     a:<draft>:<slot>:<value>          an answer; `+value` ticks one of several, `*` is done with ticking
     d:<draft>:<action>[:<detail>]     something else about an open form: skip, back, why, change, submit …
+    b:<action>:<baton>:<number>       something about what was handed over: `link` makes a new link
 
 Answers and form actions carry the draft's token: a button of another form, or of another conversation, does nothing.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from bot.turn import CHOICE_ID_BYTES, Choice
 
-KINDS = frozenset("ctsmfad")
+KINDS = frozenset("ctsmfadb")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ def answer(token: str, slot: str, value: str, label: str) -> Choice:
 def action(token: str, name: str, label: str, detail: str = "") -> Choice:
     """A button for something else about the draft with this token."""
     return Choice(f"d:{token}:{name}:{detail}" if detail else f"d:{token}:{name}", label)
+
+
+def baton(name: str, label: str, token: str, number: str) -> Choice:
+    """A button about one guardian's link to what was handed over."""
+    return Choice(f"b:{name}:{token}:{number}", label)
 
 
 def match_label(text: str, offered: tuple[Choice, ...]) -> Choice | None:

@@ -6,11 +6,21 @@ Commands about an open form (back, cancel, skip) are in `form_filling`, which ge
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot import care, choices, feedback, menus
-from bot.scene import STOCKHOLM, Outcome, Scene
+from bot import (
+    care,
+    choices,
+    completing,
+    feedback,
+    form_interruptions,
+    form_sibling,
+    menus,
+    mine,
+    status,
+    withdrawing,
+)
+from bot.scene import Outcome, Scene
 from bot.turn import Account
 from forms.form import in_language
-from storage.submissions import read_reference
 
 INTENTS = {
     "help": "help",
@@ -34,34 +44,6 @@ INTENTS = {
     "protected_identity": "protected_identity",
 }
 """NLU intent -> command."""
-
-WORDS = {
-    "help": ("hjälp", "hjalp", "help", "meny", "menu", "?"),
-    "cancel": ("avbryt", "cancel"),
-    "back": ("tillbaka", "back"),
-    "status": ("status",),
-    "my_data": ("mina uppgifter", "my data"),
-    "human": ("människa", "manniska", "human", "personal"),
-    "language": ("språk", "sprak", "language"),
-    "restart": ("börja om", "borja om", "restart", "start over"),
-    "resume": ("fortsätt", "fortsatt", "continue", "resume"),
-    "municipality": ("kommun", "byt kommun", "municipality"),
-    "skip": ("hoppa över", "hoppa over", "skip"),
-    "why": ("varför", "varför frågar ni", "why"),
-    "simplify": ("förklara enklare", "forklara enklare", "enklare", "lätt svenska", "lättläst"),
-    "submit": ("skicka in", "skicka", "submit", "send"),
-}
-"""Words that are a command when they are the whole message, with or without a slash before them."""
-
-STATUS = "status"
-"""The command, and what is waited for after it."""
-
-
-def exact(text: str) -> str | None:
-    """The command a message is when it is nothing else, or None."""
-    wanted = " ".join(text.casefold().split()).lstrip("/").rstrip(".!?") or text.strip()
-    wanted = wanted.replace("_", " ")
-    return next((name for name, words in WORDS.items() if wanted in words), None)
 
 
 def run(scene: Scene, name: str, detail: str = "", confidence: float = 1.0) -> Outcome | None:
@@ -109,50 +91,8 @@ def _language(scene: Scene, detail: str) -> Outcome:
     return menus.offer(scene.remember(pending="language"), text, buttons)
 
 
-def _status(scene: Scene, detail: str) -> Outcome:
-    """`detail` is what was written, when it may hold the reference."""
-    written = (read_reference(word.strip(".,!?")) for word in detail.split() if any(c.isdigit() for c in word))
-    reference = next((found for found in written if found), None)
-    return status_of(scene, reference) if reference else status_wanted(scene)
-
-
-def status_wanted(scene: Scene, problem: str | None = None) -> Outcome:
-    """Ask for the reference, after saying what was wrong with the last one."""
-    text = "\n\n".join(part for part in (problem, scene.say("status.ask")) if part)
-    buttons = (choices.command("human", scene.say("menu.human")),)
-    return menus.offer(scene.remember(pending=STATUS), text, buttons, Account("control", command=STATUS))
-
-
-def status_of(scene: Scene, reference: str) -> Outcome:
-    """The status of what has this reference, or that there is nothing with it."""
-    say = scene.say
-    account = Account("control", command=STATUS)
-    found = scene.tools.status_of(reference)
-    if found is None:
-        return menus.offer(scene, say("status.unknown", reference=reference), menus.start_choices(scene), account)
-    form_id, status, received_at = found
-    form = scene.tools.forms.get(form_id)
-    answer = say(
-        "status.found",
-        form=in_language(form.title, scene.language) if form else form_id,
-        reference=reference,
-        date=received_at.astimezone(STOCKHOLM).date().isoformat(),
-        status=say(f"status.labels.{status}"),
-    )
-    return menus.offer(scene, answer, menus.start_choices(scene), account)
-
-
-def _my_data(scene: Scene, detail: str) -> Outcome:
-    say = scene.say
-    if scene.draft and scene.form:
-        buttons = (
-            choices.action(scene.draft.token, "resume", say("menu.resume")),
-            choices.action(scene.draft.token, "cancel", say("my_data.delete_draft")),
-        )
-        draft = say("my_data.draft", form=in_language(scene.form.title, scene.language))
-        return menus.offer(scene, "\n\n".join((draft, say("my_data.chat"), say("my_data.sent"))), buttons)
-    text = "\n\n".join((say("my_data.none"), say("my_data.chat"), say("my_data.sent")))
-    return menus.offer(scene, text, menus.start_choices(scene))
+def _who_reads(scene: Scene, detail: str) -> Outcome:
+    return menus.offer(scene, form_interruptions.who_reads_text(scene), menus.start_choices(scene))
 
 
 def _restart(scene: Scene, detail: str) -> Outcome:
@@ -191,8 +131,14 @@ HANDLERS: dict[str, Callable[[Scene, str], Outcome]] = {
     "human": lambda scene, detail: menus.human(scene),
     "municipality": _municipality,
     "language": _language,
-    "status": _status,
-    "my_data": _my_data,
+    "status": status.asked,
+    "my_data": mine.my_data,
+    "complete": completing.complete,
+    "withdraw": withdrawing.withdraw,
+    "copy": form_sibling.copy,
+    "who_reads": _who_reads,
+    "questions_left": _said("control.nothing_to_resume"),
+    "save": _said("control.nothing_to_resume"),
     "restart": _restart,
     "simplify": feedback.simplify,
     "helped": feedback.helped,

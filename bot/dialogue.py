@@ -7,28 +7,32 @@ gives values, so the same steps serve `kontakt ask`, which stores nothing.
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
 
 from bot import (
-    answering,
+    arrivals,
     awaiting,
+    baton_reading,
     choices,
     commands,
+    completing,
     form_asking,
-    form_filling,
-    form_opening,
-    form_sending,
+    form_sibling,
     menus,
     reading,
+    reminding,
     safety,
+    taps,
     unsaved,
     wishes,
 )
+from bot.command_phrases import exact, read_command
 from bot.scene import Outcome, Scene, State, Tools
 from bot.text import MAX_CHARACTERS, clean, has_words
-from bot.turn import Account, Reply, Response, Turn
+from bot.turn import Response, Turn
 from bot.understanding import in_language
 from storage import conversations
 from storage.conversations import Conversation, ConversationChangedError
@@ -77,7 +81,8 @@ class Dialogue:
                 before = conversations.find(self.database, turn.channel, turn.sender)
                 if earlier is not None:
                     return self._as_it_stands(turn, before)
-                done = decide(Scene(turn, State.from_json(before.state), before.draft, self.tools))
+                scene = Scene(turn, State.from_json(before.state), before.draft, self.tools)
+                done = reminding.reachable(scene, decide(scene))
                 if _only_looked(turn, before):
                     return form_asking.response_of(self.tools, turn, done)
                 try:
@@ -85,6 +90,16 @@ class Dialogue:
                 except ConversationChangedError:
                     continue
         raise ConversationChangedError
+
+    def remind(self, channel: str, at: datetime | None = None) -> int:
+        """Put in the outbox what is to be written to residents of a channel first; how many lines.
+
+        Raises storage.database.DatabaseError and ConversationChangedError; what was written before that stays.
+        """
+        written = 0
+        for turn in reminding.turns(self.tools, self.database, channel, at or datetime.now(UTC)):
+            written += len(self._respond(turn).replies)
+        return written
 
     def _as_it_stands(self, turn: Turn, now: Conversation) -> Response:
         """For a message handled so long ago that its response is gone: where the conversation is, saving nothing."""
@@ -104,6 +119,7 @@ class Dialogue:
             at=turn.received_at,
             submission=done.submission,
             missed=done.missed,
+            effects=done.effects,
             outbox=[Outgoing(turn.reply_to, reply) for reply in stored["replies"]] if turn.reply_to else [],
         )
         return response
@@ -116,25 +132,33 @@ def _only_looked(turn: Turn, before: Conversation) -> bool:
 
 def decide(scene: Scene) -> Outcome:
     """What one turn comes to. Nothing is read or written here but through `scene.tools`."""
-    awaited, scene = scene.state.pending, _settle(scene)
+    if scene.turn.other == reminding.REMINDER:
+        return reminding.remind(scene)
+    stored, awaited, scene = scene, scene.state.pending, _settle(baton_reading.renewed(scene))
+    if scene.turn.carried is not None:
+        return arrivals.arrived(scene)
     if scene.turn.start:
-        return form_asking.resume(scene) if scene.draft else menus.welcome(scene)
-    done = _decide(awaited, scene)
+        done = form_asking.resume(scene) if scene.draft else menus.welcome(scene)
+        done = done.before(*completing.notice(scene))
+        return baton_reading.kept(stored, scene, done)
+    done = baton_reading.kept(stored, scene, _decide(awaited, scene))
     return done if scene.state.greeted or scene.turn.channel != "telegram" else menus.introduced(scene, done)
 
 
 def _decide(awaited: str | None, scene: Scene) -> Outcome:
     if scene.turn.other in OTHER_CONTENT:
-        return _again(scene, scene.say(f"out.{scene.turn.other}"))
+        return taps.again(scene, scene.say(f"out.{scene.turn.other}"))
     if scene.turn.choice is not None:
-        return _tapped(scene, scene.turn.choice)
+        return taps.tapped(scene, scene.turn.choice)
     text = clean(scene.turn.text or "")
     steps: tuple[Step, ...] = (
         _unreadable,
         _typed_choice,
-        _danger,
+        partial(_danger, awaited),
+        partial(completing.answer, awaited),
         _typed_command,
         partial(awaiting.answer, awaited),
+        _said_command,
         reading.in_form,
         wishes.answer,
     )
@@ -154,6 +178,7 @@ def _settle(scene: Scene) -> Scene:
         scene = scene.remember(municipality=named)
     elif scene.state.municipality not in known:
         scene = scene.remember(municipality=tools.default_municipality)
+    scene = form_sibling.without_old(scene)
     if not (scene.state.pending or "").startswith(awaiting.FOR_A_FORM):
         scene = scene.remember(pending=None)
     return scene if scene.form else scene.with_draft(None)
@@ -169,106 +194,38 @@ def _unreadable(scene: Scene, text: str) -> Outcome | None:
         said = scene.say("out.long", limit=MAX_CHARACTERS)
     else:
         said = scene.say("out.symbols") if text else scene.say("out.empty")
-    return _again(scene, said)
-
-
-def _again(scene: Scene, said: str) -> Outcome:
-    """Say something, and show again what the resident was at."""
-    if scene.draft:
-        return form_asking.ask(scene, Account("control")).before(Reply(said))
-    return menus.offer(scene, said, menus.start_choices(scene))
+    return taps.again(scene, said)
 
 
 def _typed_choice(scene: Scene, text: str) -> Outcome | None:
     """The label of a button that is showing, typed instead of tapped."""
     choice = choices.match_label(text, scene.state.offered or menus.start_choices(scene))
-    return _tapped(scene, choice.id) if choice else None
+    return taps.tapped(scene, choice.id) if choice else None
 
 
-def _danger(scene: Scene, text: str) -> Outcome | None:
-    """Danger first, by the phrase list; inside a form the answer is still taken."""
+def _danger(awaited: str | None, scene: Scene, text: str) -> Outcome | None:
+    """Danger first, by the phrase list; inside a form the answer is still taken, and so is an answer to staff."""
     kind = safety.load_phrases().kind_of(text)
     if kind is None:
         return None
     done = safety.crisis(in_language(scene, text), kind, text=text)
+    answered = completing.answer(awaited, scene, text)
+    if answered:
+        return completing.after_crisis(scene, done, answered)
     return reading.crisis_in_form(scene, text, done) if scene.draft else done
 
 
 def _typed_command(scene: Scene, text: str) -> Outcome | None:
     """A command that is the whole message."""
-    name = commands.exact(text)
-    if name is None:
+    name = exact(text)
+    if name is None or (scene.draft and reading.is_a_name_here(scene, text)):
         return None
     return reading.command_in_form(scene, name) if scene.draft else commands.run(scene, name)
 
 
-def _tapped(scene: Scene, choice_id: str) -> Outcome:
-    """A button, from now or from long ago."""
-    tap = choices.read_tap(choice_id)
-    if tap is None:
-        offered = choices.match_label(clean(choice_id), scene.state.offered)
-        tap = choices.read_tap(offered.id) if offered else None
-    if tap is None:
-        return _again(scene, scene.say("out.unknown_choice"))
-    done = _TAPS[tap.kind](scene, tap)
-    return done or _again(scene, scene.say("out.unknown_choice"))
-
-
-def _tap_command(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    done = commands.run(scene, tap.field(0), tap.field(1))
-    if done is None or not done.draft or tap.field(0) in ("restart", "my_data", "municipality"):
-        return done
-    return reading.and_ask_again(scene, done)
-
-
-def _tap_topic(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    topic, service = tap.field(0), tap.field(1)
-    if topic not in scene.tools.library.vocabulary.topics or service not in scene.tools.library.vocabulary.services:
-        return None
-    return reading.and_ask_again(scene, answering.about(scene, topic, (service,)))
-
-
-def _tap_service(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    known = tap.field(0) in scene.tools.library.vocabulary.services
-    return menus.service_menu(scene, tap.field(0), everything=bool(tap.field(1))) if known else None
-
-
-def _tap_municipality(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    if tap.field(0) not in {place.id for place in scene.tools.library.municipalities}:
-        return None
-    return awaiting.chosen_municipality(scene, tap.field(0))
-
-
-def _tap_form(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    known = tap.field(0) in scene.tools.forms
-    return form_opening.start(scene, tap.field(0), tap.field(1)) if known else None
-
-
-def _tap_answer(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    token, slot, value = tap.field(0), tap.field(1), tap.field(2)
-    if scene.draft is None or scene.draft.token != token:
-        return _closed(scene, token)
-    return form_filling.take_choice(scene, slot, value)
-
-
-def _tap_action(scene: Scene, tap: choices.Tap) -> Outcome | None:
-    token, action, detail = tap.field(0), tap.field(1), tap.field(2)
-    if scene.draft is None or scene.draft.token != token:
-        return _closed(scene, token)
-    return form_filling.act(scene, action, detail)
-
-
-def _closed(scene: Scene, token: str) -> Outcome:
-    """A button of a form that is sent, cancelled, or another conversation's."""
-    return form_sending.already_sent(scene, token) or _again(scene, scene.say("out.stale"))
-
-
-_TAPS: dict[str, Callable[[Scene, choices.Tap], Outcome | None]] = {
-    "c": _tap_command,
-    "t": _tap_topic,
-    "s": _tap_service,
-    "m": _tap_municipality,
-    "f": _tap_form,
-    "a": _tap_answer,
-    "d": _tap_action,
-}
+def _said_command(scene: Scene, text: str) -> Outcome | None:
+    """A message that is nothing but a command, in one of the many ways to say it."""
+    if scene.draft:
+        return reading.said_in_form(scene, text)
+    said = read_command(text)
+    return commands.run(in_language(scene, text), said.name, said.detail) if said else None

@@ -4,7 +4,7 @@ Where the resident is in a form is computed by `forms.journey` from the form and
 the answers is `draft.asking`: the question the resident has gone back to, or is changing.
 """
 
-from bot import choices
+from bot import baton_asking, choices, form_proposing, form_tries
 from bot.scene import Outcome, Scene, Tools, outcome
 from bot.turn import Account, Choice, DraftProgress, Reply, Response, Turn
 from forms.answer_types import show
@@ -15,7 +15,7 @@ from forms.journey import Journey
 def journey_of(scene: Scene) -> Journey:
     """The path through the open form. The scene must have a draft whose form exists."""
     assert scene.form is not None and scene.draft is not None
-    return Journey(scene.form, scene.draft.answers)
+    return Journey(form_tries.with_gaps(scene.form, scene.draft), scene.draft.answers, scene.today)
 
 
 def open_question(scene: Scene) -> Question | None:
@@ -27,10 +27,10 @@ def open_question(scene: Scene) -> Question | None:
 
 
 def ask(scene: Scene, account: Account | None = None) -> Outcome:
-    """The open question, or the summary when all is answered."""
+    """What was understood of a sentence and waits for a yes; else the open question, or the summary at the end."""
     question = open_question(scene)
-    reply = (
-        summary_reply(scene, journey_of(scene))
+    reply = form_proposing.reply(scene) or (
+        baton_asking.summary(scene, journey_of(scene)) or summary_reply(scene, journey_of(scene))
         if question is None
         else question_reply(scene, journey_of(scene), question)
     )
@@ -119,7 +119,10 @@ def _controls(scene: Scene, journey: Journey, question: Question) -> tuple[Choic
         buttons.append(choices.action(token, "why", say("form.why"), slot))
     if journey.previous(slot):
         buttons.append(choices.action(token, "back", say("form.back"), slot))
+    if scene.draft.answers:
+        buttons.append(choices.action(token, "save", say("form.save.button")))
     buttons.append(choices.action(token, "cancel", say("form.cancel")))
+    buttons.extend(baton_asking.carry_choices(scene))
     return tuple(buttons)
 
 
@@ -137,7 +140,9 @@ def summary_reply(scene: Scene, journey: Journey) -> Reply:
     parts = [say("form.summary", form=in_language(scene.form.title, language)), "\n".join(lines), say("form.ready")]
     buttons = (
         choices.action(token, "submit", say("form.submit")),
+        *baton_asking.choices_at_summary(scene),
         choices.action(token, "change", say("form.change")),
+        choices.action(token, "save", say("form.save.button")),
         choices.action(token, "cancel", say("form.cancel")),
     )
     return Reply("\n\n".join(parts), buttons)

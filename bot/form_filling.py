@@ -2,19 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from bot import choices, commands, menus
+from bot import (
+    baton_answering,
+    baton_handing,
+    blankett_signed,
+    choices,
+    commands,
+    form_interruptions,
+    form_naming,
+    form_tries,
+    menus,
+    transfers,
+)
 from bot.form_asking import ask, journey_of, open_question, resume, ticks
 from bot.form_opening import start
 from bot.form_sending import submit
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene
-from bot.text import folded
 from bot.turn import Account, Reply
 from forms.answer_error import AnswerError
 from forms.answer_types import read, read_choice, show
 from forms.conditions import Value
 from forms.form import Question, Texts, in_language
+from storage.conversations import Draft
+
+ROLE = "vem_fyller_i"
+"""The slot that says who fills in, in every application."""
 
 
 def take_text(scene: Scene, question: Question, text: str) -> Outcome:
@@ -59,10 +74,8 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     assert scene.draft is not None
     was_open = open_question(scene)
     late = was_open is None or was_open.slot != question.slot
-    answers = {**scene.draft.answers, question.slot: value}
-    draft = replace(
-        scene.draft, answers=answers, asking=scene.draft.asking if late else None, updated_at=scene.turn.received_at
-    )
+    draft = with_answer(scene.draft, question.slot, value, scene.turn.received_at)
+    draft = replace(draft, asking=scene.draft.asking if late else None)
     option = question.option(value) if isinstance(value, str) else None
     after = scene.with_draft(draft).remember(
         selecting=scene.state.selecting if late else None,
@@ -72,6 +85,8 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     if journey.stop_text:
         return _stop(scene, journey.stop_text)
     said = [Reply(in_language(text, scene.language)) for text in journey.notices(question.slot)]
+    if offered := menus.other_forms(scene, journey.offers(question.slot)):
+        said[-1] = replace(said[-1], choices=offered)
     if late:
         shown = show(question, value, scene.language)
         said.insert(
@@ -80,12 +95,20 @@ def take(scene: Scene, question: Question, value: Value) -> Outcome:
     return ask(after).before(*said)
 
 
+def with_answer(draft: Draft, slot: str, value: Value, at: datetime) -> Draft:
+    """The draft with an answer, who gave it and when; wrong tries at it are over."""
+    answers = {**draft.answers, slot: value}
+    who = "vardnadshavare" if draft.baton else str(answers.get(ROLE) or "resident")
+    given = {**draft.given, slot: {"by": who, "at": at.astimezone(UTC).isoformat()}}
+    return form_tries.answered(replace(draft, answers=answers, given=given, updated_at=at), slot)
+
+
 def _stop(scene: Scene, text: Texts) -> Outcome:
     """End the form at once and keep nothing (protected identity, or a matter that must go another way)."""
     assert scene.form is not None
     contact = contact_lines(scene, urgent=True) or [scene.say("human.other")]
     parts = [in_language(text, scene.language), "\n".join(contact), scene.say("form.stopped")]
-    ended = scene.with_draft(None).remember(selecting=None)
+    ended = scene.with_draft(None).remember(selecting=None, copies=())
     buttons = (choices.command("human", scene.say("menu.human")),)
     return menus.offer(ended, "\n\n".join(parts), buttons, Account("form", form_id=scene.form.id))
 
@@ -99,12 +122,28 @@ def act(scene: Scene, action: str, detail: str = "") -> Outcome:
 def _skip(scene: Scene, detail: str) -> Outcome:
     question, opened = _named(scene, detail), open_question(scene)
     if question is None:
-        return ask(scene)
+        return ask(scene).before(Reply(scene.say("out.stale" if detail else "form.nothing_to_skip")))
     if opened is not None and opened.slot != question.slot:
         return ask(scene).before(Reply(scene.say("out.stale")))
+    if _may_be_left_out(scene, question):
+        return _leave_out(scene, question.slot)
     if question.required:
         return ask(scene).before(Reply(scene.say("form.cannot_skip")))
     return take(scene, question, None)
+
+
+def _may_be_left_out(scene: Scene, question: Question) -> bool:
+    assert scene.draft is not None and scene.form is not None
+    tried = form_tries.tried_enough(scene.draft, question.slot)
+    return tried and form_tries.can_be_left_out(scene.form, question)
+
+
+def _leave_out(scene: Scene, detail: str) -> Outcome:
+    """Pass the open question after wrong tries, also a required one; staff see that it was not understood."""
+    question, opened = _named(scene, detail), open_question(scene)
+    if question is None or opened is None or opened.slot != question.slot or not _may_be_left_out(scene, question):
+        return ask(scene).before(Reply(scene.say("out.stale")))
+    return take(scene, question, None).before(Reply(scene.say("form.left_out")))
 
 
 def _back(scene: Scene, detail: str) -> Outcome:
@@ -118,19 +157,32 @@ def _back(scene: Scene, detail: str) -> Outcome:
 
 
 def _why(scene: Scene, detail: str) -> Outcome:
+    assert scene.draft is not None
     question = _named(scene, detail)
     text = in_language(question.why, scene.language) if question and question.why else scene.say("form.no_why")
-    return ask(scene).before(Reply(text))
+    who = choices.action(scene.draft.token, "who_reads", scene.say("form.who_reads_button"))
+    again = ask(scene)
+    return replace(again.before(Reply(text, (who,))), state=replace(again.state, offered=(who, *again.state.offered)))
 
 
 def _change(scene: Scene, detail: str) -> Outcome:
     assert scene.draft is not None
     journey = journey_of(scene)
-    slot = detail if any(question.slot == detail for question in journey.path) else slot_named(scene, detail)
-    if slot:
-        return ask(scene.with_draft(replace(scene.draft, asking=slot)).remember(selecting=None))
-    token, language = scene.draft.token, scene.language
+    tapped = tuple(question.slot for question in journey.path if question.slot == detail)
+    named = tapped or form_naming.slots_named(scene, detail)
+    opened = open_question(scene)
     answered = [question for question in journey.path if question.slot in scene.draft.answers]
+    found = [question for question in answered if question.slot in named]
+    if len(found) == 1 or tapped:
+        slot = tapped[0] if tapped else found[0].slot
+        return ask(scene.with_draft(replace(scene.draft, asking=slot)).remember(selecting=None))
+    if named and not found:
+        now = opened is not None and opened.slot in named
+        return ask(scene).before(Reply(scene.say("form.change_now" if now else "form.change_later")))
+    answered = found or answered
+    if not answered:
+        return ask(scene).before(Reply(scene.say("form.change_nothing")))
+    token, language = scene.draft.token, scene.language
     buttons = tuple(choices.action(token, "change", in_language(q.label, language), q.slot) for q in answered)
     buttons = (
         *buttons,
@@ -140,14 +192,6 @@ def _change(scene: Scene, detail: str) -> Outcome:
     return menus.offer(scene.remember(pending="change"), scene.say("form.change_which"), buttons, account)
 
 
-def slot_named(scene: Scene, text: str) -> str:
-    """The slot whose summary label stands in a text ("ändra barnets namn"), or an empty string."""
-    wanted = folded(text)
-    labels = {q.slot: folded(in_language(q.label, scene.language)) for q in journey_of(scene).path}
-    named = [slot for slot, label in labels.items() if label in wanted]
-    return max(named, key=lambda slot: len(labels[slot]), default="")
-
-
 def _summary(scene: Scene, detail: str) -> Outcome:
     assert scene.draft is not None
     return ask(scene.with_draft(replace(scene.draft, asking=None)).remember(selecting=None))
@@ -155,6 +199,8 @@ def _summary(scene: Scene, detail: str) -> Outcome:
 
 def _cancel(scene: Scene, detail: str) -> Outcome:
     assert scene.draft is not None and scene.form is not None
+    if scene.draft.baton:
+        return baton_answering.close(scene, detail)
     say, token = scene.say, scene.draft.token
     if detail == "yes":
         ended = scene.with_draft(None).remember(selecting=None)
@@ -190,9 +236,19 @@ ACTIONS: dict[str, Callable[[Scene, str], Outcome]] = {
     "skip": _skip,
     "back": _back,
     "why": _why,
+    "who_reads": form_interruptions.who_reads,
+    "questions_left": form_interruptions.questions_left,
+    "save": form_interruptions.save,
+    "leave_out": _leave_out,
     "keep": _summary,
     "change": _change,
     "summary": _summary,
+    "hand_over": baton_handing.hand_over,
+    "approve": baton_answering.approve,
+    "decline": baton_answering.decline,
+    "print": blankett_signed.print_blankett,
+    "register": blankett_signed.register,
+    "carry": transfers.carry,
     "cancel": _cancel,
     "replace": _replace,
     "restart": _restart,

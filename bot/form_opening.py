@@ -1,15 +1,19 @@
 """Opening a form: where it may be filled in, for which municipality, what is known already, how answers are handled."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC
 
-from bot import choices, menus
+from bot import choices, menus, transfers
 from bot.form_asking import ask, resume
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
-from forms.answer_types import show
+from forms.answer_types import read_choice, show
 from forms.conditions import Value
 from forms.form import Form, in_language
+from forms.loader import form_to_snapshot
 from storage.conversations import Draft, make_draft_token
+from storage.form_snapshots import Snapshot
 
 
 def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
@@ -18,6 +22,8 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
     form = tools.forms[form_id]
     account = Account("form", form_id=form_id, prefilled=_prefill(form, prefilled))
     if form_id not in menus.forms_here(scene):
+        if carried := transfers.elsewhere(scene, form, _prefill(form, prefilled)):
+            return carried
         text = (
             say("form.elsewhere", form=in_language(form.title, scene.language), address=tools.web_address)
             if tools.web_address
@@ -46,9 +52,15 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
         text = say("municipality.form_other", names=names)
         change = choices.command("municipality", say("menu.change_municipality"))
         return menus.offer(scene.remember(pending=None), text, (change,), account)
-    if form_id not in scene.municipality.forms:
+    if not can_begin(scene, form):
         return _not_there(scene, form, account)
     return _begin(scene, form, prefilled, account)
+
+
+def can_begin(scene: Scene, form: Form) -> bool:
+    """Whether the resident's municipality takes the form, and this channel too."""
+    here = form.id in menus.forms_here(scene)
+    return here and scene.municipality is not None and form.id in scene.municipality.forms
 
 
 def _not_there(scene: Scene, form: Form, account: Account) -> Outcome:
@@ -82,12 +94,9 @@ def move(scene: Scene, municipality: str) -> Outcome:
 
 
 def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcome:
-    say, language, now = scene.say, scene.language, scene.turn.received_at
+    say, language = scene.say, scene.language
     answers = _prefill(form, prefilled)
-    draft = Draft(make_draft_token(), form.id, form.version, answers, None, now, now)
-    about = form.id.removeprefix("ansokan_")
-    known = about if about in scene.tools.library.vocabulary.services else scene.state.service
-    scene = scene.with_draft(draft).remember(pending=None, selecting=None, service=known)
+    given = {slot: {"by": "resident", "at": scene.turn.received_at.astimezone(UTC).isoformat()} for slot in answers}
     parts = [
         in_language(form.title, language),
         in_language(form.purpose, language),
@@ -99,7 +108,27 @@ def _begin(scene: Scene, form: Form, prefilled: str, account: Account) -> Outcom
             show(question, answers[question.slot], language) for question in form.questions if question.slot in answers
         )
         parts.append(say("form.prefilled", answers=", ".join(shown)))
-    return replace(ask(scene).before(Reply("\n\n".join(parts))), account=account)
+    return begin(scene, form, answers, given, (Reply("\n\n".join(parts)),), account)
+
+
+def begin(
+    scene: Scene,
+    form: Form,
+    answers: Mapping[str, Value],
+    given: Mapping[str, Mapping[str, str]],
+    said: tuple[Reply, ...],
+    account: Account,
+) -> Outcome:
+    """A new draft with the answers that are known, and its first question after what is `said`. The draft keeps the
+    form as it is now.
+    """
+    now = scene.turn.received_at
+    snapshot = Snapshot(form_to_snapshot(form))
+    draft = Draft(make_draft_token(), form.id, form.version, answers, None, now, now, snapshot, given)
+    about = form.id.removeprefix("ansokan_")
+    known = about if about in scene.tools.library.vocabulary.services else scene.state.service
+    opened = scene.with_draft(draft).remember(pending=None, selecting=None, service=known)
+    return replace(ask(opened).before(*said), account=account)
 
 
 def _prefill(form: Form, prefilled: str) -> dict[str, Value]:
@@ -107,7 +136,7 @@ def _prefill(form: Form, prefilled: str) -> dict[str, Value]:
     slot, _, value = prefilled.partition("=")
     question = form.question(slot)
     option = question.option(value) if question else None
-    return {slot: value} if option and option.services and not option.stops else {}
+    return {slot: read_choice(question, value)} if question and option and option.services and not option.stops else {}
 
 
 def prefill_for(form: Form, services: tuple[str, ...]) -> str:

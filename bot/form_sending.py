@@ -1,14 +1,17 @@
 """Sending a form in: everything checked once more, one submission, a reference, and what happens next."""
 
 from dataclasses import replace
+from typing import Any
 
-from bot import choices, menus
+from bot import choices, form_sibling, form_tries, menus
 from bot.form_asking import ask, journey_of
 from bot.safety import contact_lines
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
-from bot.turn import Account, Receipt, Reply
-from forms.form import in_language
+from bot.sent import Sent, with_sent
+from bot.turn import Account, Choice, Receipt, Reply
+from forms.form import Form, in_language
 from forms.loader import form_to_snapshot
+from storage.intake import make_code
 from storage.submissions import NewSubmission, make_reference
 
 
@@ -18,32 +21,40 @@ def submit(scene: Scene) -> Outcome:
     journey, form, say, language = journey_of(scene), scene.form, scene.say, scene.language
     if not journey.is_complete or scene.municipality is None:
         return ask(scene).before(Reply(say("form.not_complete")))
-    reference = make_reference()
+    reference, code = make_reference(), make_code()
+    unclear = form_tries.left_out(scene.draft) & journey.relevant_answers.keys()
     submission = NewSubmission(
         reference=reference,
         draft_token=scene.draft.token,
         form_id=form.id,
         form_version=form.version,
-        form_snapshot=form_to_snapshot(form),
+        form_snapshot=_snapshot(scene, form, unclear=bool(unclear)),
         answers=journey.relevant_answers,
-        flags=journey.flags,
+        flags=(*journey.flags, *((form_tries.FLAG,) if unclear else ())),
         municipality=scene.municipality.id,
         channel=scene.turn.channel,
         language=language,
+        code=code,
+        given={slot: given for slot, given in scene.draft.given.items() if slot in journey.relevant_answers},
     )
     day = scene.turn.received_at.astimezone(STOCKHOLM).date().isoformat()
     title, place = in_language(form.title, language), scene.municipality.names[scene.language]
     parts = [
         say("form.receipt", form=title, municipality=place, date=day),
-        say("form.reference", reference=reference),
+        say("form.reference", reference=reference, code=code),
         in_language(form.receipt, language),
         "\n".join(contact_lines(scene)),
     ]
-    ended = scene.with_draft(None).remember(selecting=None, service=None, topic=None)
-    ended = _sent(ended, scene.draft.token)
-    reply = Reply("\n\n".join(part for part in parts if part), menus.start_choices(scene))
+    sent = with_sent(scene.state.sent, Sent(reference, form.id, day))
+    ended = form_sibling.remembered(scene).with_draft(None)
+    ended = ended.remember(selecting=None, service=None, topic=None, sent=sent)
+    further = form_sibling.sibling_choices(ended, scene.draft.token)
+    if further:
+        parts.append(say("sibling.ask"))
+    ended = _sent(ended, scene.draft.token, further)
+    reply = Reply("\n\n".join(part for part in parts if part), (*further, *menus.start_choices(ended)))
     account = Account("form", form_id=form.id)
-    receipt = Receipt(reference, form.id)
+    receipt = Receipt(reference, form.id, code)
     return outcome(ended, reply, account=account, submission=submission, receipt=receipt)
 
 
@@ -61,7 +72,16 @@ def already_sent(scene: Scene, token: str) -> Outcome | None:
     return outcome(_sent(scene, token), replace(said, choices=buttons), account=account, receipt=receipt)
 
 
-def _sent(scene: Scene, token: str) -> Scene:
+def _snapshot(scene: Scene, form: Form, *, unclear: bool) -> dict[str, Any]:
+    """The form as it was filled in; it also tells staff what the flag means that no form has of its own."""
+    snapshot = form_to_snapshot(form)
+    if unclear:
+        label = {language: wording("form.unclear_flag") for language, wording in scene.tools.wordings.items()}
+        snapshot["flag_labels"] = {**snapshot.get("flag_labels", {}), form_tries.FLAG: label}
+    return snapshot
+
+
+def _sent(scene: Scene, token: str, further: tuple[Choice, ...] = ()) -> Scene:
     """The first menu; "Skicka in" once more, typed or named by its label, is still the button that was tapped."""
     again = choices.action(token, "submit", scene.say("form.submit"))
-    return scene.remember(offered=(*menus.start_choices(scene), again))
+    return scene.remember(offered=(*further, *menus.start_choices(scene), again))

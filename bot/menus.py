@@ -8,6 +8,8 @@ from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Choice, Reply
 from brochures.brochure import GENERAL_SERVICE as GENERAL
 
+APPLICATIONS = {"kontaktperson_vuxen": "ansokan_kontaktperson"}
+"""The form for a service that shares another's; the others have their own."""
 MAX_TOPICS = 6
 """Questions offered at once; the rest are behind "Fler frågor"."""
 
@@ -24,6 +26,12 @@ def forms_of_municipality(scene: Scene) -> tuple[str, ...]:
     return tuple(scene.tools.forms) if place is None or place.id == "annan" else place.forms
 
 
+def application_for(scene: Scene, service: str) -> str | None:
+    """The form with which one applies for a service, if there is one."""
+    form_id = APPLICATIONS.get(service, f"ansokan_{service}")
+    return form_id if form_id in scene.tools.forms else None
+
+
 def start_choices(scene: Scene) -> tuple[Choice, ...]:
     """What a resident can do first: each service, each form, a person, the other settings."""
     say = scene.say
@@ -37,6 +45,12 @@ def start_choices(scene: Scene) -> tuple[Choice, ...]:
         choices.command("municipality", say("menu.change_municipality")),
         choices.command("language", say("menu.language"), other),
     )
+
+
+def other_forms(scene: Scene, form_ids: tuple[str, ...]) -> tuple[Choice, ...]:
+    """A button for each of the forms that the resident's municipality takes."""
+    taken = forms_of_municipality(scene)
+    return tuple(choices.form(form_id, scene.say(f"menu.start_{form_id}")) for form_id in form_ids if form_id in taken)
 
 
 def service_choices(scene: Scene, among: tuple[str, ...] | None = None) -> tuple[Choice, ...]:

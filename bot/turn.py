@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from storage.batons import OpenedLink
+from storage.conversations import Draft
+
 CHOICE_ID_BYTES = 64
 """Telegram's limit for the data behind a button; every channel keeps to it."""
 
@@ -52,7 +55,10 @@ class Turn:
     """Where replies must be pushed (a Telegram chat id); None when the caller takes them at once."""
     start: bool = False
     other: str | None = None
-    """What came instead of a text: media (a picture, a voice message, a place …), or an edited message."""
+    """What came instead of a text: media (a picture, a voice message, a place …), an edited message, or nothing that
+    anybody wrote (reminder)."""
+    carried: OpenedLink | Draft | None = None
+    """What a link brought here: a baton that was opened with its code, or a draft from another channel."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Receipt:
 
     reference: str
     form_id: str
+    code: str | None = field(default=None, compare=False)
+    """Told once, when it came in; only its fingerprint is kept."""
 
 
 @dataclass(frozen=True)

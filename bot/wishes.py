@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from bot import answering, choices, commands, feedback, form_opening, menus, questions, safety
+from bot import answering, choices, commands, feedback, form_opening, form_proposing, menus, questions, safety
 from bot.masking import masked_question
 from bot.reading import FORM_INTENTS
 from bot.scene import Outcome, Scene
@@ -21,7 +21,7 @@ MISSED = {"no_answer": "no_answer", "clarify": "unsure"}
 def answer(scene: Scene, text: str) -> Outcome:
     """A text with no form open: understood by the NLU, or by its words alone while the NLU process is away."""
     masked, had_number = mask_personnummer(text)
-    before, scene = scene.state.other_language, in_language(scene, masked)
+    before, scene = scene.state.other_language, in_language(scene.remember(proposed=()), masked)
     try:
         done = _by_meaning(scene, masked)
     except NluUnavailableError:
@@ -77,11 +77,14 @@ def _meant(scene: Scene, understood: Understanding, text: str) -> Outcome:
         name = commands.INTENTS[intent]
         return commands.run(scene, name, detail_of(name, understood, text), sure) or menus.welcome(scene)
     if intent.startswith("start_") and sure >= SURE_OF_FORM:
-        return _start(scene, intent.removeprefix("start_"), understood)
+        return form_proposing.with_facts(scene, _start(scene, intent.removeprefix("start_"), understood), text)
     if intent in FORM_INTENTS and sure >= SURE_OF_COMMAND:
         account = Account("control", command="help", confidence=sure)
         return menus.offer(scene, scene.say("control.affirm"), menus.start_choices(scene), account)
-    return answering.respond_to(scene, understood)
+    answered = answering.respond_to(scene, understood)
+    if answered.account.kind in MISSED and (wish := form_proposing.wish_in(scene, text, intent)):
+        return form_proposing.with_facts(scene, _start(scene, wish, understood), text)
+    return answered
 
 
 def _with_entities(scene: Scene, understood: Understanding) -> Scene:
@@ -106,9 +109,10 @@ def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome
     say = scene.say
     if service is None:
         forms = [form_id for form_id in scene.tools.forms if form_id.startswith("ansokan_")]
-        taken = {form_id.removeprefix("ansokan_") for form_id in forms}
         others = [
-            name for name in scene.tools.library.services_for("how_to_apply") if name not in (*taken, GENERAL_SERVICE)
+            name
+            for name in scene.tools.library.services_for("how_to_apply")
+            if name != GENERAL_SERVICE and menus.application_for(scene, name) is None
         ]
         label = scene.tools.library.service_label
         buttons = (
@@ -116,7 +120,7 @@ def apply(scene: Scene, service: str | None, confidence: float = 1.0) -> Outcome
             *(choices.topic("how_to_apply", name, label(name, scene.language)) for name in others),
         )
         return menus.offer(scene, say("clarify.apply"), buttons, Account("clarify", confidence=confidence))
-    if (form_id := f"ansokan_{service}") in scene.tools.forms:
+    if form_id := menus.application_for(scene, service):
         done = form_opening.start(scene, form_id)
         return replace(done, account=replace(done.account, confidence=confidence))
     if service == "umgangesstodjare":

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bot.baton_tools import BatonTools
 from bot.dialogue import Dialogue
+from bot.keeping import kept_until
 from bot.scene import Tools
 from bot.turn import Response, Turn
 from bot.wording import load_wordings
@@ -25,7 +27,7 @@ from nlu import training
 from nlu.client import NluClient
 from nlu.process import NluProcess
 from settings import ROOT
-from storage import submissions
+from storage import additions, batons, retention, status_codes, submissions
 from storage.database import Database, migrate
 from storage.encryption import load_keys, make_keys
 
@@ -92,9 +94,13 @@ def make_tools(library: Library, forms: dict[str, Form], database: Database) -> 
             "library": library,
             "forms": forms,
             "wordings": load_wordings(),
-            "status_of": partial(submissions.status_of, database),
+            "status_of": partial(status_codes.status_of, database),
+            "own_status": partial(submissions.status_of, database),
+            "requests_of": partial(additions.open_requests_of, database),
+            "kept": partial(kept_until, retention.load_policy()),
             "receipt_for": partial(submissions.reference_for_draft, database),
             "web_address": "https://chatt.example.com",
+            "batons": BatonTools(find=partial(batons.find, database), address="https://chatt.example.com"),
             "forms_by_channel": {"telegram": frozenset(f.id for f in forms.values() if "telegram" in f.channels)},
         }
         return Tools(**{**values, **given})

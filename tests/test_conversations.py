@@ -1,10 +1,13 @@
 """Whole conversations as tables (tests/conversations/<language>/*.yml), played with the real NLU process and storage.
 
 A table is a list of turns: `say` or `tap` (a button by its label, the newest with that label, or `id:` and its id), and
-what must come of it. `{reference}` stands for the latest reference that the conversation gave.
+what must come of it. `{reference}` and `{code}` stand for the latest that the conversation gave. `staff_ask` instead of
+a turn: staff ask the resident that about it. `{other}` is a code of six digits that is another one. `open`: the chat is
+opened again. `sender` and `channel`: somebody else, elsewhere.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import pytest
 import yaml
 
 from bot.turn import Response
+from storage import additions
+from storage.database import Database
 
 TABLES = Path(__file__).parent / "conversations"
 EXPECTATIONS = {
     "say", "say_repeat", "tap", "kind", "command", "topics", "has", "lacks", "sources", "choices", "draft", "submitted",
-    "language",
+    "language", "staff_ask", "sender", "channel", "open",
 }  # fmt: skip
 
 
@@ -36,36 +41,56 @@ def test_there_are_tables_enough() -> None:
 
 
 @pytest.mark.parametrize("table", _conversations())
-def test_conversation(table: dict[str, Any], talk: Callable[..., Response]) -> None:
+def test_conversation(table: dict[str, Any], talk: Callable[..., Response], database: Database) -> None:
     channel = table.get("channel", "web")
     place = table.get("municipality")
     response = talk(start=True, channel=channel, municipality=place)
     offered = _buttons(response)
-    reference = ""
-    for number, row in enumerate(table["turns"], start=1):
-        assert row.keys() <= EXPECTATIONS, f"unknown keys in turn {number}: {row.keys() - EXPECTATIONS}"
-        row = _filled_in(row, reference)
-        if "tap" in row:
-            response = talk(choice=_choice(offered, row["tap"]), channel=channel, municipality=place)
+    known: dict[str, str] = {}
+    for number, written in enumerate(table["turns"], start=1):
+        assert written.keys() <= EXPECTATIONS, f"unknown keys in turn {number}: {written.keys() - EXPECTATIONS}"
+        row = _filled_in(written, known)
+        if "staff_ask" in row:
+            additions.ask(database, known["reference"], row["staff_ask"], actor="handläggare", at=datetime.now(UTC))
+            continue
+        who = {"channel": row.get("channel", channel), "sender": row.get("sender", "resident"), "municipality": place}
+        if "open" in row:
+            response = talk(start=True, **who)
+        elif "tap" in row:
+            response = talk(choice=_choice(offered, row["tap"]), **who)
         elif "say_repeat" in row:
-            response = talk(row["say_repeat"]["text"] * row["say_repeat"]["times"], channel=channel, municipality=place)
+            response = talk(row["say_repeat"]["text"] * row["say_repeat"]["times"], **who)
         else:
-            response = talk(row["say"], channel=channel, municipality=place)
+            response = talk(row["say"], **who)
         place = None  # a channel hands it over with the first message
         offered |= _buttons(response)
-        reference = response.submission.reference if response.submission else reference
-        _check(row, response, f"turn {number} ({row.get('tap') or row.get('say')})")
+        known |= _told(response)
+        _check(_filled_in(written, known), response, f"turn {number} ({row.get('tap') or row.get('say')})")
 
 
 def _buttons(response: Response) -> dict[str, str]:
     return {choice.label: choice.id for reply in response.replies for choice in reply.choices}
 
 
-def _filled_in(row: dict[str, Any], reference: str) -> dict[str, Any]:
-    filled = {name: value.replace("{reference}", reference) for name, value in row.items() if isinstance(value, str)}
-    if "has" in row:
-        filled["has"] = [words.replace("{reference}", reference) for words in row["has"]]
-    return {**row, **filled}
+def _told(response: Response) -> dict[str, str]:
+    """Reference and code, where the response gives them."""
+    receipt = response.submission
+    if receipt is None or receipt.code is None:
+        return {}
+    other = f"{(int(receipt.code) + 1) % 10**6:06}"
+    return {"reference": receipt.reference, "code": receipt.code, "other": other}
+
+
+def _filled_in(row: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    def fill(value: Any) -> Any:
+        if isinstance(value, list):
+            return [fill(one) for one in value]
+        if isinstance(value, str):
+            for name, told in known.items():
+                value = value.replace(f"{{{name}}}", told)
+        return value
+
+    return {name: fill(value) for name, value in row.items()}
 
 
 def _choice(offered: dict[str, str], wanted: str) -> str:

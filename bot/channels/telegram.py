@@ -9,6 +9,7 @@ Telegram posts.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from telegram import BotCommand
@@ -23,6 +24,7 @@ from bot.channels.telegram_messages import COMMANDS
 from bot.channels.telegram_pace import Pace
 from bot.channels.telegram_polling import Poller
 from bot.channels.telegram_receiving import Receiver
+from bot.channels.telegram_reminding import keep_reminding
 from bot.channels.telegram_webhook import Registration, Webhook
 from storage.database import Database
 
@@ -41,12 +43,13 @@ async def run(
     database: Database,
     sorry: str = SORRY,
     webhook: Webhook | None = None,
+    remind: Callable[[], int] | None = None,
     pace: Pace = Pace(),  # noqa: B008  frozen
 ) -> None:
     """Answer in Telegram until `stop` is set; nothing else ends it, not even a token that Telegram refuses.
 
     `sorry` is said when a message could not be answered. With a `webhook`, which a site must serve, Telegram posts its
-    updates; without one they are asked for.
+    updates; without one they are asked for. `remind` puts in the outbox what is to be written to residents first.
     """
     answers = ThreadPoolExecutor(ANSWERS_AT_ONCE, "telegram answers")
     storage = ThreadPoolExecutor(STORAGE_THREADS, "telegram storage")
@@ -67,6 +70,8 @@ async def run(
                 loops.create_task(answering.lanes.run(answering.find, pace.idle))
                 loops.create_task(delivering.lanes.run(delivering.find, pace.idle))
                 loops.create_task(_set_menu(bot))
+                if remind:
+                    loops.create_task(keep_reminding(remind, storage, lease, delivering.lanes.wake))
         finally:
             await asyncio.gather(answering.lanes.close(pace.grace), delivering.lanes.close(pace.grace))
 

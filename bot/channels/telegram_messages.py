@@ -13,7 +13,7 @@ COMMANDS = {
     "manniska": "Prata med en människa",
     "tillbaka": "Ett steg tillbaka",
     "avbryt": "Avbryt formuläret",
-    "mina_uppgifter": "Vad som är sparat",
+    "mina": "Mina uppgifter och det jag har skickat in",
     "status": "Hur går det för det jag skickade in?",
     "sprak": "Svenska eller English",
     "borja_om": "Börja om",

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 from litestar import Litestar, Request, get, post
 from litestar import Response as HttpResponse
@@ -23,10 +22,13 @@ from litestar.stores.memory import MemoryStore
 from litestar.template.config import TemplateConfig
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bot.baton_desk import BatonDesk
 from bot.turn import Response, Turn
+from bot.web.baton_pages import baton_pages
 from bot.web.buttons import weight
 from bot.web.links import split
 from bot.web.pages import AWAY, STATIC_DIRECTORY, error_handler, information_pages, page, template_engine
+from bot.web.posted import FORM_BYTES, posted_fields
 from bot.web.protection import (
     LIMITS_STORE,
     STATIC_PATH,
@@ -43,11 +45,6 @@ from bot.web.waiting import Readiness, Turns
 
 TURN_PATH = "/turn"
 JSON_BYTES = 256 * 1024
-FORM_BYTES = 1024 * 1024
-"""A form escapes every å as six bytes, so the same text is larger in it."""
-
-MOST_FIELDS = 10
-
 Respond = Callable[[Turn], Response]
 HttpRequest = Request[Any, Any, Any]
 
@@ -69,14 +66,16 @@ def create_app(
     secure_cookies: bool,
     municipalities: Mapping[str, str],
     nlu_ready: Callable[[], bool],
+    desk: BatonDesk | None = None,
     turns_a_minute: int = 60,
     requests_a_minute: int = 600,
 ) -> Litestar:
     """The web chat as an ASGI application.
 
     `session_secret` is 32 bytes. `municipalities` maps id to name, for `?kommun=` and the header. `nlu_ready`
-    says whether free text is understood yet. `turns_a_minute` is for one sender, `requests_a_minute` for one
-    network address. `respond` is called in threads of the application's own, `nlu_ready` in a worker thread.
+    says whether free text is understood yet. `desk` is for links and papers; without one there are no such pages.
+    `turns_a_minute` is for one sender, `requests_a_minute` for one network address. `respond` is called in threads
+    of the application's own, `nlu_ready` and the desk in worker threads.
     """
     visits = Visits(session_secret, secure=secure_cookies)
     texts = load_texts()
@@ -84,7 +83,7 @@ def create_app(
     limits = [address_limit(requests_a_minute)]
     return Litestar(
         route_handlers=[
-            *_chat(turns, visits, texts, municipalities, readiness, limits, turns_a_minute),
+            *_chat(turns, visits, texts, municipalities, readiness, limits, turns_a_minute, desk),
             *_service(visits, readiness, limits),
             *information_pages(visits, texts, limits),
             create_static_files_router(STATIC_PATH, [STATIC_DIRECTORY], middleware=limits),
@@ -109,8 +108,9 @@ def _chat(
     readiness: Readiness,
     limits: list[Any],
     turns_a_minute: int,
+    desk: BatonDesk | None,
 ) -> list[HTTPRouteHandler]:
-    """The three routes of the conversation: the page, the page after a posted form, and the script's turns."""
+    """The routes of the conversation: the page, the page after a posted form, the script's turns, and links to it."""
     turn_limits = [*limits, sender_limit(visits, turns_a_minute)]
 
     async def chat_page(visit: Visit, turn: Turn) -> Template:
@@ -159,7 +159,7 @@ def _chat(
     )
     async def posted_form(request: HttpRequest, body: RawBody) -> Template:
         visit = visits.read(request.cookies)
-        data = _form(body)
+        data = posted_fields(body)
         if visit is None or not visits.fits(data.pop("form_key", ""), visit):
             raise PermissionDeniedException
         if data.get("choice"):
@@ -180,7 +180,8 @@ def _chat(
         wire = to_wire(response) | {"municipality": municipalities.get(response.municipality or "")}
         return HttpResponse(wire, cookies=cookies)
 
-    return [open_chat, posted_form, take_turn]
+    links = baton_pages(desk, chat_page, visits, texts, municipalities, limits, turn_limits) if desk else []
+    return [open_chat, posted_form, take_turn, *links]
 
 
 def _service(visits: Visits, readiness: Readiness, limits: list[Any]) -> list[HTTPRouteHandler]:
@@ -249,20 +250,6 @@ def _after(visit: Visit, turn: Turn, response: Response) -> Visit:
     """The visit when `turn` has been answered. A page that was only opened has handed nothing over."""
     told = turn.municipality is not None and not turn.start
     return replace(visit, language=response.language, handed_over=visit.handed_over or told)
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """A posted form's fields. Litestar's own reader keeps the latest bodies in memory, and answers are in them.
-
-    Raises ClientException (400) for more fields than any page has, and HTTPException (422) for a repeated one.
-    """
-    try:
-        pairs = parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError as error:
-        raise ClientException from error
-    if len(fields := dict(pairs)) != len(pairs):
-        raise HTTPException(status_code=422)
-    return fields
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

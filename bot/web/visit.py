@@ -42,9 +42,9 @@ class Visit:
         return None if self.handed_over else self.municipality
 
 
-def new_visit() -> Visit:
+def new_visit(language: str = "sv") -> Visit:
     """A visit for a browser that has none."""
-    return Visit(sender=secrets.token_urlsafe(_SENDER_BYTES))
+    return Visit(sender=secrets.token_urlsafe(_SENDER_BYTES), language=language)
 
 
 class Visits:

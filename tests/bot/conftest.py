@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from talking import Talking
 
 from bot.dialogue import Dialogue
 from bot.scene import Tools
@@ -18,3 +19,9 @@ def _away(text: str) -> Understanding:
 def dialogue_alone(make_tools: Callable[..., Tools], database: Database) -> Dialogue:
     """The dialogue while the NLU process is away."""
     return Dialogue(make_tools(understand=_away), database)
+
+
+@pytest.fixture
+def talking(dialogue_alone: Dialogue, database: Database) -> Talking:
+    """A resident in the web chat, without the NLU process."""
+    return Talking(dialogue_alone, database)

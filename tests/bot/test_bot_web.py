@@ -146,7 +146,16 @@ def test_sender_is_random_and_stays(echo: Echo) -> None:
 @pytest.mark.parametrize(
     "value",
     ["", "x", "null", "ä", "a" * 5000, '"', Fernet(Fernet.generate_key()).encrypt(b"{}").decode(), "=" * 40],
-    ids=["empty", "a letter", "null", "not ASCII", "too long", "a quotation mark", "sealed with another key", "only padding"],
+    ids=[
+        "empty",
+        "a letter",
+        "null",
+        "not ASCII",
+        "too long",
+        "a quotation mark",
+        "sealed with another key",
+        "only padding",
+    ],
 )
 def test_a_cookie_that_is_not_ours_begins_a_new_conversation(echo: Echo, value: str) -> None:
     with TestClient(application(echo)) as client:
@@ -321,7 +330,7 @@ def test_a_turn_gives_replies_as_json(client: TestClient[Litestar], echo: Echo) 
         ],
         "language": "sv",
         "draft": None,
-        "submission": {"reference": "K7MWX2PD", "form_id": "ansokan"},
+        "submission": {"reference": "K7MWX2PD", "form_id": "ansokan", "code": None},
         "municipality": None,
     }
     assert "set-cookie" not in answer.headers

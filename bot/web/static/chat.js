@@ -233,8 +233,8 @@ async function waitForFreeText(notice) {
 
 const warming = document.getElementById("warming");
 if (warming) waitForFreeText(warming);
-if (window.location.search.includes("vidare")) {
-  window.history.replaceState(null, "", window.location.pathname);
+if (window.location.search.includes("vidare") || window.location.pathname !== "/") {
+  window.history.replaceState(null, "", "/"); // a link that led here is not left in the address
 }
 suitKeyboard(document.querySelector(".turn").dataset.expects);
 fitInput();

@@ -55,6 +55,10 @@ function replyNodes(reply, response) {
   if (isReceipt) {
     const reference = element("strong", {}, response.submission.reference);
     node.append(element("p", { class: "reference" }, `${t.reference} `, reference));
+    if (response.submission.code) {
+      const code = element("strong", {}, response.submission.code);
+      node.append(element("p", { class: "reference" }, `${t.receipt_code} `, code));
+    }
   }
   if (reply.sources.length) {
     const word = () => element("span", { class: "source-word" }, `${reply.source_word}:`);
