@@ -19,8 +19,10 @@ from litestar.types import Message, Scope
 from brochures.lookup import Library, load_library
 from forms.form import Form
 from review.access import Door
+from review.completion import ask_for_more
 from review.desk import Desk
 from review.error_pages import make_error_pages
+from review.keeping import confirm_hand_over, hold, release
 from review.labels import load_channels, load_event_texts, load_missed_reasons, load_statuses
 from review.missed_list import show_missed_questions
 from review.pages import make_engine
@@ -112,6 +114,10 @@ def create_app(
             show_submission,
             change_status,
             add_note,
+            ask_for_more,
+            confirm_hand_over,
+            hold,
+            release,
             show_missed_questions,
         ],
     )

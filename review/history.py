@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from review.desk import Desk
-from review.labels import stockholm_iso, stockholm_time
+from review.labels import load_added_kinds, stockholm_iso, stockholm_time
 from storage import reviewers
 from storage.audit import AuditEvent
 from storage.submissions import StatusChange, Submission
@@ -41,6 +41,18 @@ def history_of(desk: Desk, names: Names, opened: Submission) -> list[Entry]:
         for note in opened.notes
     ]
     return [entry for _, entry in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def changes_since(desk: Desk, names: Names, opened: Submission, version: int) -> list[Entry]:
+    """What has made the submission of that version the one it is now: each status change and addition made one more."""
+    found = [(change.changed_at, status_entry(desk, names, change)) for change in opened.status_changes]
+    kinds = load_added_kinds()
+    found += [
+        (added.added_at, _entry(added.added_at, names.of("resident"), kinds.get(added.kind, added.kind)))
+        for added in opened.additions
+    ]
+    ordered = [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+    return ordered[-(opened.version - version) :] if 0 < version < opened.version else ordered
 
 
 def status_entry(desk: Desk, names: Names, change: StatusChange) -> Entry:

@@ -4,6 +4,7 @@ this module."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,28 @@ def load_channels() -> Mapping[str, str]:
 def load_event_texts() -> Mapping[str, str]:
     """Audit event -> sentence, with {before} and {after} where a status changes."""
     return dict(yaml.safe_load((HERE / "audit_events.yml").read_text(encoding="utf-8")))
+
+
+def load_link_states() -> Mapping[str, str]:
+    """State of a guardian's link -> sentence."""
+    return _texts("link_states.yml")
+
+
+def load_added_kinds() -> Mapping[str, str]:
+    """Kind of what was added to a submission -> sentence."""
+    return _texts("added_kinds.yml")
+
+
+def giver(by: str) -> str:
+    """Who gave an answer: "vardnadshavare_2" -> "Vårdnadshavare 2". What is no role is shown as it is."""
+    role, _, number = by.rpartition("_") if by[-1:].isdigit() and by not in _texts("givers.yml") else (by, "", "")
+    name = _texts("givers.yml").get(role)
+    return by if name is None else f"{name} {number}".rstrip()
+
+
+@cache
+def _texts(name: str) -> Mapping[str, str]:
+    return dict(yaml.safe_load((HERE / name).read_text(encoding="utf-8")))
 
 
 def language_name(code: str) -> str:

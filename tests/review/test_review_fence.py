@@ -105,7 +105,7 @@ def test_no_form_without_its_token(office: Office, csrf: str | None) -> None:
     browser = office.signed_in()
     fields = {} if csrf is None else {"csrf": csrf}
     posts = [path for method, path in routes_of(office.app) if method not in SAFE]
-    assert len(posts) == 5
+    assert len(posts) == 9
     for path in posts:
         for one in (browser, visitor(office)):
             if one is not browser and ("POST", path) not in OPEN:
