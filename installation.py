@@ -22,6 +22,7 @@ from settings import ROOT, Settings, SettingsError
 from storage import database as db
 from storage import tombstones
 from storage.backup_file import BackupError
+from storage.chained_file import ChainedFileError
 from storage.database import Database, DatabaseError, DatabaseUnavailableError
 from storage.encryption import KeyFileError, Keyring, keyring_from_texts, load_keys, make_keys
 from storage.retention import ClockError, RetentionPolicyError, TooManyError, load_policy
@@ -46,6 +47,7 @@ EXPECTED = (
     RetireError,
     BackupError,
     TombstoneError,
+    ChainedFileError,
     RetentionPolicyError,
     ClockError,
     TooManyError,

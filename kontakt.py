@@ -1,13 +1,15 @@
 """The `kontakt` command line. The commands are in `commands`, what they need is put together in `assembly`."""
 
 import os
+import resource
 import sys
 from typing import Annotated
 
 import typer
 
 import assembly
-from commands import backups, keeping, residents, retention, staff, upkeep
+import logs
+from commands import backups, forms, keeping, residents, retention, staff, upkeep
 from commands.options import fail
 from settings import load_settings
 
@@ -26,11 +28,10 @@ def serve(
     ] = False,
 ) -> None:
     """Start the web chat, the review pages, the NLU process and Telegram (when KONTAKT_TELEGRAM_TOKEN is set)."""
-    import logs
     import serving
 
     settings = load_settings()
-    logs.configure()
+    logs.configure(settings.log_level)
     if stop_with_parent:
         serving.stop_with_parent()
     assembly.run_service(settings)
@@ -44,14 +45,17 @@ for command in (
     app.command()(command)
 app.add_typer(staff.submissions_app, name="submissions")
 app.add_typer(staff.reviewers_app, name="reviewers")
+app.add_typer(forms.forms_app, name="forms")
 app.add_typer(keeping.keys_app, name="keys")
 app.add_typer(keeping.audit_app, name="audit")
 app.add_typer(retention.retention_app, name="retention")
 
 
 def main() -> None:
-    """Run the command line; every expected error is one line on standard error and exit code 1."""
+    """Run the command line; every error is one line on standard error and exit code 1."""
     os.umask(0o077)  # what is written is for this user alone
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of what was in memory
+    logs.configure()
     try:
         app()
     except KeyboardInterrupt:
@@ -62,9 +66,10 @@ def main() -> None:
     except OSError as error:
         fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     except Exception as error:
-        if not isinstance(error, _expected()):
-            raise
-        fail(str(error))
+        if isinstance(error, _expected()):
+            fail(str(error))
+        logs.uncaught(error)
+        raise SystemExit(1) from None
 
 
 def _expected() -> tuple[type[Exception], ...]:

@@ -14,8 +14,11 @@ from typing import Any, Protocol
 import structlog
 import uvicorn
 
+from bot.baton_keeping import mark_now
 from nlu.process import NluProcessError
-from storage.database import DatabaseError
+from storage.audit_anchors import DayAnchor
+from storage.chained_file import ChainedFileError
+from storage.database import Database, DatabaseError
 from storage.retention import ClockError, PurgeReport, RetentionPolicyError, TooManyError
 from storage.tombstones import TombstoneError
 
@@ -57,18 +60,24 @@ class _Server(uvicorn.Server):
 
 
 def run(
-    sites: Sequence[Site], tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]], started: Callable[[], None]
+    sites: Sequence[Site],
+    tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]],
+    started: Callable[[], None],
+    proxies: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
     `started` is called when all sites answer, before `tasks` begin. Each of these gets an event that is set when it is
-    time to stop.
+    time to stop. `proxies`: the addresses and networks that are believed about whom they speak for.
     """
-    asyncio.run(_run(sites, tasks, started))
+    asyncio.run(_run(sites, tasks, started, proxies))
 
 
 async def _run(
-    sites: Sequence[Site], tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]], started: Callable[[], None]
+    sites: Sequence[Site],
+    tasks: Sequence[Callable[[asyncio.Event], Awaitable[None]]],
+    started: Callable[[], None],
+    proxies: Sequence[str],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -84,7 +93,8 @@ async def _run(
                 date_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 lifespan="on",
-                proxy_headers=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
             )
         )
         for site in sites
@@ -140,7 +150,7 @@ async def keep_running(process: Restartable, stop: asyncio.Event) -> None:
             logger.error("nlu.not_started", reason=str(error))
 
 
-async def repeat_purge(purge: Callable[[], PurgeReport], hours: float, stop: asyncio.Event) -> None:
+async def repeat_purge(purge: Callable[[], PurgeReport | None], hours: float, stop: asyncio.Event) -> None:
     """Remove what is too old now and every so many hours; what was refused is tried again the next time."""
     while True:
         try:
@@ -148,13 +158,48 @@ async def repeat_purge(purge: Callable[[], PurgeReport], hours: float, stop: asy
         except (DatabaseError, ClockError, TooManyError, TombstoneError, RetentionPolicyError) as error:
             logger.error("retention.refused", reason=str(error))
         else:
-            if report.purged or report.left_in_wal:
+            if report is not None and (report.purged or report.left_in_wal):
                 logger.info("retention.purged", left_in_wal=report.left_in_wal, **report.purged)
+        if await _set_within(stop, hours * 3600):
+            return
+
+
+async def repeat_anchor(anchor: Callable[[], DayAnchor | None], hours: float, stop: asyncio.Event) -> None:
+    """Note where the audit trail ends now and every so many hours; what failed is tried again the next time.
+
+    The log has it too: it is one more place outside the database.
+    """
+    while True:
+        try:
+            kept = await asyncio.to_thread(anchor)
+        except (DatabaseError, ChainedFileError) as error:
+            logger.error("audit.not_anchored", reason=str(error))
+        else:
+            if kept is not None:
+                logger.info("audit.anchored", day=kept.day.isoformat(), number=kept.number, hash=kept.hash)
+        if await _set_within(stop, hours * 3600):
+            return
+
+
+async def repeat_batons(database: Database, days: int, hours: float, stop: asyncio.Event) -> None:
+    """Mark the guardians' links that are due now and every so many hours; what failed is tried again the next time.
+
+    `days` is how long a link works.
+    """
+    while True:
+        try:
+            marked = await asyncio.to_thread(mark_now, database, days)
+        except DatabaseError as error:
+            logger.error("batons.not_marked", reason=str(error))
+        else:
+            if marked.reminded or marked.expired:
+                logger.info("batons.marked", reminded=marked.reminded, expired=marked.expired)
         if await _set_within(stop, hours * 3600):
             return
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 can swallow a cancel that comes with the event
+            await event.wait()
     return event.is_set()

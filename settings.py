@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableVariableError
 
@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """The web chat's public address, for links from Telegram. None: the local address."""
     secure_cookies: bool = False
     """Set when both sites are served over https."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Addresses and networks of our own reverse proxies, which are believed when they say who the visitor is."""
     municipality: str | None = None
     """The municipality of residents who have not named another."""
     var: Path = ROOT / "var"
@@ -61,13 +63,22 @@ class Settings(BaseSettings):
     telegram: TelegramSettings = TelegramSettings()
     retention: Path | None = None
     """The municipality's decision on how long things are kept; None: our proposal, storage/retention.yml."""
+    baton_days: int = Field(14, ge=1, le=60)
+    """How long a guardian's link to a form that was handed over works."""
     nlu_timeout: float = Field(2.0, gt=0, le=30)
     """Seconds to wait for the NLU process before going on without it."""
+    log_level: Literal["info", "debug"] = "info"
+    """debug: everything that libraries log, reduced to places and patterns."""
 
     @property
     def ports(self) -> dict[str, int]:
         """Setting name -> port, in the order: web chat, review pages."""
         return {"web_port": self.web_port, "review_port": self.review_port}
+
+    @property
+    def chat_address(self) -> str:
+        """Where residents reach the web chat, without a slash at the end."""
+        return (self.web_address or f"http://{self.host}:{self.web_port}").rstrip("/")
 
     @property
     def keys(self) -> Path:
@@ -98,6 +109,11 @@ class Settings(BaseSettings):
     def tombstones(self) -> Path:
         """Fingerprints of what has been purged, kept outside the database."""
         return self.var / "tombstones"
+
+    @property
+    def audit_anchors(self) -> Path:
+        """Where the audit trail ended each day, kept outside the database."""
+        return self.var / "audit_anchors"
 
     @property
     def models(self) -> Path:

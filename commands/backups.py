@@ -1,5 +1,6 @@
 """`kontakt backup` and `kontakt restore`: a sealed copy of the whole database, its rehearsal, and putting it back."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -28,9 +29,11 @@ def restore(
 ) -> None:
     """Rehearse a backup in memory (--check), or put it into an empty database (--into). All of it, or nothing."""
     from installation import keyring_of
-    from storage import tombstones
+    from storage import audit_anchors, tombstones
     from storage.backup import check_backup
     from storage.backup import restore as put_back
+    from storage.database import Database
+    from storage.engine import parse
 
     if check == (into is not None):
         fail("choose --check or --into")
@@ -43,6 +46,9 @@ def restore(
         at, left_out = datetime.now(UTC), [stone.fingerprint for stone in purged]
         done = put_back(file, into, keyring, at, actor=assembly.staff(), tombstones=left_out)
         found = done.backup
+        if parse(into) == parse(settings.database):
+            with contextlib.closing(Database(into, keyring)) as database:
+                audit_anchors.mark_restored(database, settings.audit_anchors, at)
         typer.echo(f"left out because it has been purged: {sum(done.purged.values())} rows")
     typer.echo(
         f"made {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values())} rows,"

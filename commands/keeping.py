@@ -87,11 +87,15 @@ def _with_files() -> Settings:
 
 @audit_app.command("verify")
 def audit_verify() -> None:
-    """Check that no entry of the audit trail is changed, missing, moved or cut off. Exit code 1 when one is."""
-    from storage import audit
+    """Check that no entry of the audit trail is changed, missing, moved or cut off. Exit code 1 when one is.
 
-    with assembly.open_database_of(load_settings()) as database:
-        problems = audit.verify(database)
+    It is compared with itself, and with where it ended each day, which is kept outside the database.
+    """
+    from storage import audit, audit_anchors
+
+    settings = load_settings()
+    with assembly.open_database_of(settings) as database:
+        problems = audit.verify(database) + audit_anchors.problems(database, settings.audit_anchors)
     for problem in problems:
         typer.echo(problem)
     if problems:

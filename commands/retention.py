@@ -43,6 +43,8 @@ def run(
     settings = load_settings()
     with assembly.open_database_of(settings) as database:
         report = assembly.purge(settings, database, actor=assembly.staff(), confirmed=confirm_many)
+    if report is None:
+        fail("another process is removing just now: try again when it is done")
     typer.echo(", ".join(f"{number} {kind}" for kind, number in report.purged.items()) or "nothing")
     if report.left_in_wal:
         assembly.note("somebody was reading: the database's journal may still hold it; the next run finishes")

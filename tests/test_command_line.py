@@ -91,7 +91,7 @@ PLAIN: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "Jag vill bli kontaktfamilj",
-        {**FORM, "form_id": "intresseanmalan", "prefilled": {"uppdrag": "kontaktfamilj"}},
+        {**FORM, "form_id": "intresseanmalan", "prefilled": {"uppdrag": ["kontaktfamilj"]}},
     ),
     ("Jag vill ansöka om kontaktgrupp till mitt barn", {**FORM, "form_id": "ansokan_kontaktgrupp", "prefilled": {}}),
     ("kan någon ringa mig", {**FORM, "form_id": "kontakta_mig", "prefilled": {}}),

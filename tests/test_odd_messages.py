@@ -79,7 +79,7 @@ def test_odd_messages_get_a_sensible_reply(talk: Callable[..., Response], text: 
     assert response.language in ("sv", "en")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=300))
 def test_any_text_gets_a_reply_and_starts_no_form(talk: Callable[..., Response], text: str) -> None:
     response = talk(text, sender=f"hypothesis-{next(NUMBERS)}")

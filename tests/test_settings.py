@@ -46,6 +46,10 @@ def test_everything_has_a_default() -> None:
         ("var = '/srv/k'", {}, {"database": "sqlite:////srv/k/kontakt.db", "keys": Path("/srv/k/keys")}),
         ("database_url = 'postgresql:///kontakt'", {}, {"database": "postgresql:///kontakt"}),
         ("", {"KONTAKT_SECURE_COOKIES": "true"}, {"secure_cookies": True}),
+        ("", {}, {"baton_days": 14}),
+        ("baton_days = 30", {}, {"baton_days": 30}),
+        ("web_port = 9000", {}, {"chat_address": "http://127.0.0.1:9000"}),
+        ("", {"KONTAKT_WEB_ADDRESS": "https://chatt.example.com/"}, {"chat_address": "https://chatt.example.com"}),
         ("", {"KONTAKT_TELEGRAM_TOKEN": "1:abc"}, {"telegram_token": "1:abc"}),
     ],
 )
