@@ -17,7 +17,7 @@ endif
 export RASA_TELEMETRY_ENABLED := false
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help serve test check audit train bench pictures lock setup clean
+.PHONY: help serve test check audit train bench soak pictures lock setup clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -29,7 +29,8 @@ setup: .venv/.app $(RASA)/.venv/.app
 
 test: setup .venv/.dev ## Set up what the tests need and run them all
 	@$(PY) tests/chromium.py
-	@$(PY) -m pytest
+	@.venv/bin/kontakt train
+	@$(PY) -m pytest -n 3 --dist loadfile
 
 check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, imports, dependencies, words, and the measured understanding
 	@.venv/bin/ruff check .
@@ -49,6 +50,10 @@ train: setup ## Train the NLU model when its data has changed
 
 bench: .venv/.dev setup ## Measure speed, side by side
 	@$(PY) -m bench
+
+MINUTES := 15
+soak: .venv/.dev setup ## A steady load for a long time (MINUTES=15): does anything run away?
+	@$(PY) -m reliability soak --minutes $(MINUTES)
 
 .tools/.uv: requirements-tools.lock
 	@echo "[1/3] tools (uv)"
