@@ -17,7 +17,7 @@ from bot import form_naming
 from bot.facts import Fact
 from bot.facts_names import folded
 from bot.form_asking import ask, journey_of, open_question
-from bot.form_facts import answer_in, facts_in, is_led_to, left_over, values_for
+from bot.form_facts import answer_in, can_be_read, facts_in, is_led_to, left_over, values_for
 from bot.form_filling import act, take
 from bot.scene import Outcome, Scene
 from bot.turn import Reply
@@ -31,6 +31,7 @@ MOST_WORDS = 25
 """Longer texts are answers, whatever they begin with."""
 FEW_WORDS = 7
 """Words up to which a text that names an answer, and has no new one, wants to change it and says nothing else."""
+_WORDY = ("text", "long_text")
 ALIKE = 0.7
 """How much of a word must be the same for the one to be a better spelling of the other."""
 
@@ -136,7 +137,15 @@ class _Reader:
         facts = facts_in(self._scene, self._text)
         if surely or self._surname():
             return self._told(facts) or self._named() or self._last()
-        return self._told(facts) if facts and not left_over(self._text, facts) else None
+        own = perhaps and all(fact.whose == "writer" for fact in facts)
+        if not facts or left_over(self._text, facts) or (self._answers_what_is_open() and not own):
+            return None
+        return self._told(facts)
+
+    def _answers_what_is_open(self) -> bool:
+        """Whether a text without a word of correction is the open question's answer: a number, a date, a choice."""
+        opened = open_question(self._scene)
+        return opened is not None and opened.type not in _WORDY and can_be_read(self._scene, opened, self._text)
 
     def unwanted(self) -> Question | None:
         """The one answer that is named after "ta bort", "inte" and the like."""

@@ -123,7 +123,7 @@ def _skip(scene: Scene, detail: str) -> Outcome:
     question, opened = _named(scene, detail), open_question(scene)
     if question is None:
         return ask(scene).before(Reply(scene.say("out.stale" if detail else "form.nothing_to_skip")))
-    if opened is not None and opened.slot != question.slot:
+    if opened is None or opened.slot != question.slot:
         return ask(scene).before(Reply(scene.say("out.stale")))
     if _may_be_left_out(scene, question):
         return _leave_out(scene, question.slot)

@@ -59,9 +59,9 @@ def submit(scene: Scene) -> Outcome:
 
 
 def already_sent(scene: Scene, token: str) -> Outcome | None:
-    """The receipt again, when the draft with this token has been sent in; else None."""
+    """The receipt again, when this conversation has sent in the draft with this token; else None."""
     found = scene.tools.receipt_for(token)
-    if found is None:
+    if found is None or found[0] not in {sent.reference for sent in scene.state.sent}:
         return None
     reference, form_id = found
     account, receipt = Account("form", form_id=form_id), Receipt(reference, form_id)

@@ -36,6 +36,10 @@ _FILLING = frozenset(
     }
 )  # fmt: skip
 """Words that say nothing of their own in "och hur är det för vuxna då?"."""
+_WHAT_IS = re.compile(
+    r"^(?:och |men )?vad? (?:är|ar|e)\b(?! (?:det|de)\b)|^(?:and |but )?what(?:'s| is| are)\b(?! it\b)", re.IGNORECASE
+)
+"""A question of its own, though its words say nothing beside the service."""
 
 
 def answer_all(scene: Scene, text: str, whole: Understanding) -> Outcome | None:
@@ -120,7 +124,7 @@ def point_of_story(scene: Scene, text: str, whole: Understanding) -> Understandi
 def follow_up(scene: Scene, text: str, understood: Understanding) -> Outcome | None:
     """The last topic again for another service or municipality, when a message says nothing but that one."""
     topic = scene.state.topic
-    if topic is None or topic not in scene.tools.library.vocabulary.topics:
+    if topic is None or topic not in scene.tools.library.vocabulary.topics or _WHAT_IS.search(text.strip()):
         return None
     said = _words_beside_names(text, understood)
     words = said - _FILLING

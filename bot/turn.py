@@ -51,6 +51,8 @@ class Turn:
     """From a link (?kommun=, a Telegram deep link); None when the message names none."""
     language: str | None = None
     """How the page is shown; asked for only when the conversation itself cannot be read."""
+    place: str | None = None
+    """The municipality the page shows; asked for in the same case."""
     reply_to: str | None = None
     """Where replies must be pushed (a Telegram chat id); None when the caller takes them at once."""
     start: bool = False

@@ -18,7 +18,7 @@ ANSWERED = frozenset({"answer", "clarify", "crisis"})
 
 def respond(turn: Turn, tools: Tools, decide: Callable[[Scene], Outcome]) -> Response:
     """What can be answered without the database, and that nothing can be saved just now. Raises nothing of storage."""
-    municipality = turn.municipality or tools.default_municipality
+    municipality = turn.municipality or turn.place or tools.default_municipality
     state = State(language=turn.language, municipality=municipality, greeted=True)
     scene = Scene(turn, state, None, tools)
     try:

@@ -14,6 +14,8 @@ from brochures.brochure import GENERAL_SERVICE
 from nlu.client import NluUnavailableError, Understanding
 
 SURE_OF_FORM = 0.5
+TOLD_WORDS = 40
+"""Whoever tells so much may think that somebody reads it."""
 MISSED = {"no_answer": "no_answer", "clarify": "unsure"}
 """What came of a question -> why it is kept for staff."""
 
@@ -32,11 +34,18 @@ def answer(scene: Scene, text: str) -> Outcome:
         said.append(Reply(scene.say("out.web_chat", address=scene.tools.web_address)))
     if scene.state.other_language != before and done.account.kind != "crisis":
         said.append(Reply(scene.say("out.other_language")))
+    if len(text.split()) >= TOLD_WORDS and done.draft is None and done.account.kind != "crisis":
+        said.append(Reply(scene.say("out.not_kept")))
     return done.before(*said)
 
 
 def _with_question(scene: Scene, text: str, done: Outcome) -> Outcome:
-    """The question, without the person in it: remembered with its answer, kept for staff when there is none."""
+    """The question, without the person in it: remembered with its answer, kept for staff when there is none.
+
+    Of a long story nothing is kept.
+    """
+    if len(text.split()) >= TOLD_WORDS:
+        return replace(done, state=replace(done.state, question=None))
     reason = None if _only_the_service_is_missing(done) else MISSED.get(done.account.kind)
     if reason is None and done.account.kind != "answer":
         return done

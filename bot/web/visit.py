@@ -35,6 +35,8 @@ class Visit:
     """From the link that opened the page; the conversation itself may have come to another one."""
     handed_over: bool = False
     """Whether the conversation has been told that municipality."""
+    place: str | None = None
+    """The municipality that the conversation has come to, for when it cannot be read."""
 
     @property
     def to_hand_over(self) -> str | None:
@@ -67,7 +69,7 @@ class Visits:
         except ValueError:
             return None
         known = {field.name for field in fields(Visit)}
-        return Visit(**kept) if isinstance(kept, dict) and kept.keys() == known else None
+        return Visit(**kept) if isinstance(kept, dict) and {"sender"} <= kept.keys() <= known else None
 
     def cookie(self, visit: Visit) -> Cookie:
         """The cookie that carries `visit`, without a maximal age: it ends with the browser."""

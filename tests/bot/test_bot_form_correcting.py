@@ -15,6 +15,7 @@ from bot.scene import Scene, State, Tools
 from bot.turn import Response, Turn
 from forms.answer_types import fits
 from forms.form import Form
+from forms.journey import Journey
 from nlu.client import NluUnavailableError, Understanding
 from storage import conversations
 from storage.conversations import Draft
@@ -261,3 +262,46 @@ def test_only_valid_answers_come_of_it(
         question = forms["kontakta_mig"].question(slot)
         assert question
         assert fits(question, done.draft.answers.get(slot))
+
+
+PROFESSIONAL = {
+    "vem_fyller_i": "yrkesperson",
+    "namn": "Kim Exempel",
+    "kontaktvag": "telefon",
+    "telefon": "+46701740605",
+    "barnets_namn": "Elsa Fiktiv",
+    "vardnadshavare": "Sofia Lindqvist",
+}
+
+
+def _professional(tools: Tools, asking: str) -> Scene:
+    """A professional's application, answered up to the question that is open."""
+    form, answers = tools.forms["ansokan_kontaktgrupp"], {}
+    while (question := Journey(form, answers).next_question) and question.slot != asking:
+        leads_on = next((option.value for option in question.options if not option.stops), None)
+        answers[question.slot] = PROFESSIONAL.get(question.slot, leads_on if question.required else None)
+    return _scene(tools, form.id, answers, asking=asking)
+
+
+@pytest.mark.parametrize(
+    ("asking", "said"),
+    [
+        ("vardnadshavare_telefon", "070-174 06 12"),
+        ("vardnadshavare_telefon", "0701740612"),
+        ("vardnadshavare_telefon", "hennes nummer är 070-174 06 12"),
+        ("vardnadshavare_telefon", "numret är 070-174 06 12"),
+        ("vardnadshavare", "Amir Ek"),
+        ("barnets_namn", "Elsa Fiktiv"),
+        ("barnets_fodelsedatum", "3 april 2014"),
+        ("arskurs", "5"),
+    ],
+)
+def test_a_plain_answer_is_the_open_questions_and_changes_no_other(tools: Tools, asking: str, said: str) -> None:
+    assert form_correcting.correct(_professional(tools, asking), said) is None
+
+
+@pytest.mark.parametrize("said", ["mitt nummer är 070-174 06 12", "nej fel, mitt nummer är 070-174 06 12"])
+def test_ones_own_number_is_put_right_at_the_question_about_somebody_elses(tools: Tools, said: str) -> None:
+    done = form_correcting.correct(_professional(tools, "vardnadshavare_telefon"), said)
+    assert done and done.draft
+    assert done.draft.answers["telefon"] == "+46701740612"

@@ -88,6 +88,12 @@ def test_the_sentence_is_in_the_language_of_the_page(dialogue: Dialogue, tmp_pat
     assert response.replies[0].text.startswith(dialogue.tools.wordings[language]("out.database_away"))
 
 
+def test_the_number_is_that_of_the_municipality_that_was_chosen(dialogue: Dialogue, tmp_path: Path) -> None:
+    with locked(tmp_path / "kontakt.db"):
+        response = dialogue.respond(Turn("web", "resident", "m1", choice="c:help", place="sala"))
+    assert SALA in said(response)
+
+
 @dataclass
 class Disk:
     """The database's disk, which can be full: SQLite's own limit of pages, and nothing left below it."""

@@ -48,6 +48,37 @@ def test_danger_is_found(dialogue_alone: Dialogue, text: str) -> None:
     assert response.replies[0].text.startswith("Är någon i fara just nu? Ring 112.")
 
 
+STORY = (
+    "Hej, jag är ensam med tre barn sedan i våras, och min mellersta har det svårt att få vänner i skolan. Han sitter "
+    "mest hemma och spelar, och jag jobbar kvällar, så det blir inte mycket gjort på helgerna. Min syster Sofia säger "
+    "att man kan få hjälp med sådant."
+)
+
+
+def test_a_long_story_is_not_kept_and_that_is_said(dialogue_alone: Dialogue) -> None:
+    response = _say(dialogue_alone, STORY)
+    assert "Det du berättar här sparas inte" in _text(response)
+    kept = conversations.find(dialogue_alone.database, "web", "a")
+    assert "Sofia" not in str(kept.state)
+    assert kept.state["question"] is None
+
+
+def test_a_personnummer_in_a_text_field_is_taken_out(dialogue_alone: Dialogue) -> None:
+    summary = _fill_in(dialogue_alone)
+    naming = _say(dialogue_alone, choice=_change(summary, "namn"))
+    assert naming.draft is not None and naming.draft.slot == "namn"
+    response = _say(dialogue_alone, "Kim Testsson 19900101-9802")
+    assert "Jag har tagit bort det" in _text(response)
+    draft = conversations.find(dialogue_alone.database, "web", "a").draft
+    assert draft is not None
+    assert "9802" not in str(draft.answers)
+
+
+def _change(summary: Response, slot: str) -> str:
+    token = next(choice.id for choice in summary.replies[-1].choices if choice.id.startswith("d:")).split(":")[1]
+    return f"d:{token}:change:{slot}"
+
+
 def _fill_in(dialogue: Dialogue) -> Response:
     """kontakta_mig from its button to the summary: the first option of each question, text where there is none."""
     texts = {"phone": "070-1740633", "email": "kim@example.com"}
