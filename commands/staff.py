@@ -2,15 +2,20 @@
 
 import json
 import os
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import assembly
 from commands.options import AsJson, Municipality, fail, known_municipality
 from settings import load_settings
+
+if TYPE_CHECKING:
+    from storage.submissions import Submission
 
 submissions_app = typer.Typer(help="What residents have sent in. Every reading is audited.", no_args_is_help=True)
 reviewers_app = typer.Typer(help="Staff accounts.", no_args_is_help=True)
@@ -71,8 +76,8 @@ def submissions_export(
     reference: str,
     to: Annotated[Path | None, typer.Option(help="File to write (mode 0600); default standard output.")] = None,
 ) -> None:
-    """Export one submission as JSON. The reading is audited."""
-    text = json.dumps(_opened(reference), ensure_ascii=False, indent=2) + "\n"
+    """Export all that is kept of one submission as JSON, for case records or for the person. The reading is audited."""
+    text = json.dumps(_everything(_open(reference)), ensure_ascii=False, indent=2) + "\n"
     if to is None:
         typer.echo(text, nl=False)
         return
@@ -84,6 +89,34 @@ def submissions_export(
 
 
 def _opened(reference: str) -> dict[str, Any]:
+    found = _open(reference)
+    return _summary(found.summary) | {"answers": dict(found.answers), "flags": list(found.flags)}
+
+
+def _everything(found: "Submission") -> dict[str, Any]:
+    """With the questions as they were asked, who answered when, notes, changes of status, requests and additions."""
+    asked = {one["slot"]: {"label": one["label"], "text": one["text"]} for one in found.form_snapshot["questions"]}
+    return {
+        **_summary(found.summary),
+        "answers": dict(found.answers),
+        "questions": {slot: asked[slot] for slot in found.answers if slot in asked},
+        "given": {slot: dict(given) for slot, given in found.given.items()},
+        "flags": list(found.flags),
+        "signed_on_paper": found.signed_on_paper,
+        "notes": _rows(found.notes),
+        "status_changes": _rows(found.status_changes),
+        "requests": _rows(found.requests),
+        "additions": _rows(found.additions),
+    }
+
+
+def _rows(entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """Plain JSON; times in ISO form."""
+    rows = (asdict(entry) for entry in entries)
+    return [{k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()} for row in rows]
+
+
+def _open(reference: str) -> "Submission":
     from storage import submissions
 
     with assembly.open_database_of(load_settings()) as database:
@@ -91,7 +124,7 @@ def _opened(reference: str) -> dict[str, Any]:
         found = wanted and submissions.open_submission(database, wanted, actor=assembly.staff(), at=datetime.now(UTC))
     if not found:
         fail(f"no submission with the reference {reference!r}")
-    return _summary(found.summary) | {"answers": dict(found.answers), "flags": list(found.flags)}
+    return found
 
 
 @reviewers_app.command("add")

@@ -466,7 +466,11 @@ def test_export_is_for_its_owner_and_never_overwrites(kontakt: RunningKontakt, s
     file = tmp_path / "export.json"
     assert _run(kontakt, "submissions", "export", story.reference, "--to", str(file)) == []
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert json.loads(file.read_text(encoding="utf-8"))["answers"]["namn"] == "Elsa Testsson"
+    exported = json.loads(file.read_text(encoding="utf-8"))
+    assert exported["answers"]["namn"] == "Elsa Testsson"
+    assert exported["questions"]["namn"]["text"]["sv"] == "Vad heter du?"
+    assert exported["given"].keys() == exported["answers"].keys()
+    assert exported["notes"] == exported["requests"] == exported["additions"] == []
     assert _events(kontakt, story.reference)[-1] == ("submission.opened", "cli")
     file.write_text("something else", encoding="utf-8")
     assert str(file) in _refused(kontakt, "submissions", "export", story.reference, "--to", str(file))
