@@ -222,6 +222,7 @@ def run_service(settings: Settings) -> None:
                 secure_cookies=settings.secure_cookies,
                 municipalities=names,
                 nlu_ready=client.ready,
+                missed=dialogue.missed,
                 desk=BatonDesk(tools, database),
             )
             review_site = create_app(
@@ -271,7 +272,6 @@ def _tasks(
 
         if settings.web_address is None:
             note("Telegram: set KONTAKT_WEB_ADDRESS, so that residents get a link to the forms in the web chat")
-
         tasks.append(
             partial(
                 telegram.run,

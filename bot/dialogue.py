@@ -72,6 +72,12 @@ class Dialogue:
             logger.error("turn.unsaved", channel=turn.channel, reason=str(error))
             return unsaved.respond(turn, self.tools, decide)
 
+    def missed(self, channel: str, sender: str, message_id: str) -> Response | None:
+        """The response to a message handled before, for who never saw it; None for a message that is not known and for
+        one whose response is not kept. Saves nothing. Raises storage.database.DatabaseError."""
+        earlier = conversations.handled(self.database, channel, sender, message_id)
+        return Response.from_json(earlier) if earlier else None
+
     def _respond(self, turn: Turn) -> Response:
         with self._locks[hash((turn.channel, turn.sender)) % LOCKS]:
             for _ in range(ATTEMPTS):

@@ -61,7 +61,10 @@ def _tap_topic(scene: Scene, tap: choices.Tap) -> Outcome | None:
 
 def _tap_service(scene: Scene, tap: choices.Tap) -> Outcome | None:
     known = tap.field(0) in scene.tools.library.vocabulary.services
-    return menus.service_menu(scene, tap.field(0), everything=bool(tap.field(1))) if known else None
+    if not known:
+        return None
+    done = menus.service_menu(scene, tap.field(0), everything=bool(tap.field(1)))
+    return reading.and_ask_again(scene, done, keep_buttons=True)
 
 
 def _tap_municipality(scene: Scene, tap: choices.Tap) -> Outcome | None:

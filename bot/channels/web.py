@@ -2,9 +2,11 @@
 without script.
 
 Everything about the conversation is `respond`'s; the cookie, the protection, the pages' texts and the
-templates are in `bot/web`. The page shows what this turn gave back; earlier turns are never sent again.
+templates are in `bot/web`. The page shows what this turn gave back; of earlier turns only a reply that a reloaded page
+missed is sent again, when the page asks for it by its id.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -13,14 +15,13 @@ from typing import Any
 
 from litestar import Litestar, Request, get, post
 from litestar import Response as HttpResponse
-from litestar.exceptions import ClientException, HTTPException, PermissionDeniedException
+from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.stores.memory import MemoryStore
 from litestar.template.config import TemplateConfig
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.baton_desk import BatonDesk
 from bot.turn import Response, Turn
@@ -28,7 +29,7 @@ from bot.web.baton_pages import baton_pages
 from bot.web.buttons import weight
 from bot.web.links import split
 from bot.web.pages import AWAY, STATIC_DIRECTORY, error_handler, information_pages, page, template_engine
-from bot.web.posted import FORM_BYTES, posted_fields
+from bot.web.posted import FORM_BYTES, Message, json_object, message_id_of, message_of, posted_fields
 from bot.web.protection import (
     LIMITS_STORE,
     STATIC_PATH,
@@ -44,19 +45,11 @@ from bot.web.visit import Visit, Visits, new_visit
 from bot.web.waiting import Readiness, Turns
 
 TURN_PATH = "/turn"
+MISSED_PATH = "/missed"
 JSON_BYTES = 256 * 1024
 Respond = Callable[[Turn], Response]
+Missed = Callable[[str, str, str], Response | None]
 HttpRequest = Request[Any, Any, Any]
-
-
-class Message(BaseModel):
-    """What the page sends: a text or a choice, under an id that is the same when it is sent again."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    message_id: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
-    text: str | None = None
-    choice: str | None = Field(default=None, max_length=256)
 
 
 def create_app(
@@ -66,6 +59,7 @@ def create_app(
     secure_cookies: bool,
     municipalities: Mapping[str, str],
     nlu_ready: Callable[[], bool],
+    missed: Missed | None = None,
     desk: BatonDesk | None = None,
     turns_a_minute: int = 60,
     requests_a_minute: int = 600,
@@ -73,9 +67,10 @@ def create_app(
     """The web chat as an ASGI application.
 
     `session_secret` is 32 bytes. `municipalities` maps id to name, for `?kommun=` and the header. `nlu_ready`
-    says whether free text is understood yet. `desk` is for links and papers; without one there are no such pages.
-    `turns_a_minute` is for one sender, `requests_a_minute` for one network address. `respond` is called in threads
-    of the application's own, `nlu_ready` and the desk in worker threads.
+    says whether free text is understood yet. `missed` gives the response kept for a channel, a sender and a message
+    id; without it a page that was reloaded gets none. `desk` is for links and papers; without one there are
+    no such pages. `turns_a_minute` is for one sender, `requests_a_minute` for one network address. `respond` is called
+    in threads of the application's own; `nlu_ready`, `missed` and the desk in worker threads.
     """
     visits = Visits(session_secret, secure=secure_cookies)
     texts = load_texts()
@@ -83,13 +78,13 @@ def create_app(
     limits = [address_limit(requests_a_minute)]
     return Litestar(
         route_handlers=[
-            *_chat(turns, visits, texts, municipalities, readiness, limits, turns_a_minute, desk),
+            *_chat(turns, visits, texts, municipalities, readiness, limits, turns_a_minute, missed, desk),
             *_service(visits, readiness, limits),
             *information_pages(visits, texts, limits),
             create_static_files_router(STATIC_PATH, [STATIC_DIRECTORY], middleware=limits),
         ],
         before_send=[headers_setter(https_only=secure_cookies)],
-        exception_handlers={Exception: error_handler(visits, texts, TURN_PATH)},
+        exception_handlers={Exception: error_handler(visits, texts, {TURN_PATH, MISSED_PATH})},
         lifespan=[limits_swept, turns.running],
         stores={LIMITS_STORE: MemoryStore()},
         template_config=TemplateConfig(instance=template_engine()),
@@ -108,6 +103,7 @@ def _chat(
     readiness: Readiness,
     limits: list[Any],
     turns_a_minute: int,
+    missed: Missed | None,
     desk: BatonDesk | None,
 ) -> list[HTTPRouteHandler]:
     """The routes of the conversation: the page, the page after a posted form, the script's turns, and links to it."""
@@ -164,24 +160,36 @@ def _chat(
             raise PermissionDeniedException
         if data.get("choice"):
             data.pop("text", None)
-        return await chat_page(visit, _turn(visit, _message(data)))
+        return await chat_page(visit, _turn(visit, message_of(data)))
 
-    @post(TURN_PATH, status_code=200, guards=[from_our_page], middleware=turn_limits)
-    async def take_turn(request: HttpRequest, body: RawBody) -> HttpResponse[dict[str, Any]]:
+    def from_script(request: HttpRequest, body: bytes) -> tuple[Visit, dict[str, Any]]:
         if request.content_type[0] != "application/json":
             raise HTTPException(status_code=415)
         visit = visits.read(request.cookies)
         if visit is None:
             raise PermissionDeniedException
-        turn = _turn(visit, _message(_json_object(body)))
+        return visit, json_object(body)
+
+    @post(TURN_PATH, status_code=200, guards=[from_our_page], middleware=turn_limits)
+    async def take_turn(request: HttpRequest, body: RawBody) -> HttpResponse[dict[str, Any]]:
+        visit, data = from_script(request, body)
+        turn = _turn(visit, message_of(data))
         response = await turns.respond(turn)
         after = _after(visit, turn, response)
         cookies = [visits.cookie(after)] if after != visit else []
         wire = to_wire(response) | {"municipality": municipalities.get(response.municipality or "")}
         return HttpResponse(wire, cookies=cookies)
 
+    @post(MISSED_PATH, status_code=200, guards=[from_our_page], middleware=turn_limits)
+    async def give_missed(request: HttpRequest, body: RawBody) -> HttpResponse[dict[str, Any] | None]:
+        """The response kept for a message whose reply the page never showed; 204 when there is none."""
+        visit, data = from_script(request, body)
+        message_id = message_id_of(data)
+        response = await asyncio.to_thread(missed, "web", visit.sender, message_id) if missed else None
+        return HttpResponse(to_wire(response)) if response else HttpResponse(None, status_code=204)
+
     links = baton_pages(desk, chat_page, visits, texts, municipalities, limits, turn_limits) if desk else []
-    return [open_chat, posted_form, take_turn, *links]
+    return [open_chat, posted_form, take_turn, give_missed, *links]
 
 
 def _service(visits: Visits, readiness: Readiness, limits: list[Any]) -> list[HTTPRouteHandler]:
@@ -243,38 +251,13 @@ def _turn(visit: Visit, message: Message) -> Turn:
         choice=message.choice,
         municipality=visit.to_hand_over,
         language=visit.language,
+        place=visit.place,
     )
 
 
 def _after(visit: Visit, turn: Turn, response: Response) -> Visit:
     """The visit when `turn` has been answered. A page that was only opened has handed nothing over."""
     told = turn.municipality is not None and not turn.start
-    return replace(visit, language=response.language, handed_over=visit.handed_over or told)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    """Raises ClientException (400) for what is not JSON and HTTPException (422) for what is not an object."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ClientException from error
-    if not isinstance(data, dict):
-        raise HTTPException(status_code=422)
-    return data
-
-
-def _message(data: Mapping[str, Any]) -> Message:
-    """Raises HTTPException (422) for unknown fields, wrong types, and neither or both of text and choice."""
-    cleaned = {name: _whole(value) if isinstance(value, str) else value for name, value in data.items()}
-    try:
-        message = Message.model_validate(cleaned)
-    except ValidationError as error:
-        raise HTTPException(status_code=422) from error
-    if (message.text is None) == (message.choice is None):
-        raise HTTPException(status_code=422)
-    return message
-
-
-def _whole(text: str) -> str:
-    """Halves of surrogate pairs become replacement characters: no encoding can carry them."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    handed_over = visit.handed_over or told
+    place = response.municipality or visit.place
+    return replace(visit, language=response.language, handed_over=handed_over, place=place)

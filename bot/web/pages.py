@@ -6,7 +6,7 @@ browsers may keep them.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,8 @@ def information_pages(visits: Visits, texts: Mapping[str, Texts], limits: list[A
     return [about, accessibility]
 
 
-def error_handler(visits: Visits, texts: Mapping[str, Texts], json_path: str) -> ErrorHandler:
-    """Any exception as a clear sentence in the resident's language: JSON on `json_path`, else a page.
+def error_handler(visits: Visits, texts: Mapping[str, Texts], json_paths: Set[str]) -> ErrorHandler:
+    """Any exception as a clear sentence in the resident's language: JSON on `json_paths`, else a page.
 
     What went wrong inside is logged by the name of its kind and its place, never with its message.
     """
@@ -90,7 +90,7 @@ def error_handler(visits: Visits, texts: Mapping[str, Texts], json_path: str) ->
         language, t = texts_in(texts, visit.language if visit else None)
         sentences = t["errors"]
         sentence = sentences.get(str(status), sentences["500" if status >= 500 else "400"])
-        if request.url.path == json_path:
+        if request.url.path in json_paths:
             content = {"error": f"{sentence} {sentences['human']}", "language": language}
             return Response(content, status_code=status, headers=headers, media_type="application/json")
         context = {"t": t, "language": language, "sentence": sentence, "human": sentences["human"]}

@@ -69,7 +69,7 @@ class Visits:
         except ValueError:
             return None
         known = {field.name for field in fields(Visit)}
-        return Visit(**kept) if isinstance(kept, dict) and {"sender"} <= kept.keys() <= known else None
+        return Visit(**kept) if isinstance(kept, dict) and kept.keys() == known else None
 
     def cookie(self, visit: Visit) -> Cookie:
         """The cookie that carries `visit`, without a maximal age: it ends with the browser."""

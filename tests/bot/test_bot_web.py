@@ -21,6 +21,7 @@ from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
 from bot.channels.web import FORM_BYTES, JSON_BYTES, create_app
+from bot.dialogue import Dialogue
 from bot.turn import Choice, Receipt, Reply, Response, SourceLine, Turn
 from bot.web.buttons import weight
 from bot.web.links import split
@@ -51,6 +52,9 @@ class Echo:
             self.answers[key] = self._answer(turn)
         return self.answers[key]
 
+    def missed(self, channel: str, sender: str, message_id: str) -> Response | None:
+        return self.answers.get((sender, message_id)) if channel == "web" else None
+
     def _answer(self, turn: Turn) -> Response:
         if turn.choice and turn.choice.startswith("c:language:"):
             self.language = turn.choice[-2:]
@@ -64,7 +68,12 @@ class Echo:
 
 
 def application(echo: Echo, **options: Any) -> Litestar:
-    settings: dict[str, Any] = {"secure_cookies": False, "nlu_ready": lambda: True, **options}
+    settings: dict[str, Any] = {
+        "secure_cookies": False,
+        "nlu_ready": lambda: True,
+        "missed": echo.missed,
+        **options,
+    }
     return create_app(echo.respond, session_secret=SECRET, municipalities=MUNICIPALITIES, **settings)
 
 
@@ -430,6 +439,96 @@ def test_a_turn_from_another_site_is_refused(client: TestClient[Litestar], echo:
     answer = client.post("/turn", json={"message_id": "message-1", "text": "a"}, headers=headers)
     assert answer.status_code == 403
     assert len(echo.turns) == 1
+
+
+# --- the reply that a page never showed -----------------------------------------------------------------------
+
+
+def missed(client: TestClient[Litestar], message_id: str, **headers: str) -> Any:
+    return client.post("/missed", json={"message_id": message_id}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "own", "status"),
+    [("message-1", True, 200), ("message-2", True, 204), ("message-1", False, 204), ("message-2", False, 204)],
+    ids=["known", "unknown", "another sender's", "another sender's, unknown"],
+)
+def test_the_reply_to_a_message_is_given_again_to_its_sender(
+    echo: Echo, message_id: str, own: bool, status: int
+) -> None:
+    app = application(echo)
+    with browser_of(app) as one, browser_of(app) as other:
+        one.get("/")
+        other.get("/")
+        answered = turn(one, text="hej").json()
+        before = len(echo.turns)
+        answer = missed(one if own else other, message_id)
+        assert answer.status_code == status
+        assert (answer.json()["replies"] == answered["replies"]) if status == 200 else (answer.content == b"")
+        assert len(echo.turns) == before
+
+
+def test_without_kept_responses_nothing_was_missed(echo: Echo) -> None:
+    with browser_of(application(echo, missed=None)) as client:
+        client.get("/")
+        turn(client, text="hej")
+        assert missed(client, "message-1").status_code == 204
+
+
+@pytest.mark.parametrize(("body", "status"), [bad for bad in BAD_BODIES if bad[0] != b'{"message_id":"message-1"}'])
+def test_a_broken_question_for_a_reply_gets_a_sentence(client: TestClient[Litestar], body: bytes, status: int) -> None:
+    client.get("/")
+    turn(client, text="hej")
+    answer = client.post("/missed", content=body, headers={"Content-Type": "application/json"})
+    errors = load_texts()["sv"]["errors"]
+    assert answer.status_code == status
+    assert answer.json() == {"error": f"{errors[str(status)]} {errors['human']}", "language": "sv"}
+
+
+def test_only_json_asks_for_a_reply(client: TestClient[Litestar]) -> None:
+    client.get("/")
+    turn(client, text="hej")
+    body, headers = b'{"message_id":"message-1"}', {"Content-Type": "text/plain"}
+    assert client.post("/missed", content=body, headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize("headers", FORGED)
+def test_another_site_gets_no_reply(client: TestClient[Litestar], headers: dict[str, str]) -> None:
+    client.get("/")
+    turn(client, text="hej")
+    answer = missed(client, "message-1", **headers)
+    assert answer.status_code == 403 and "replies" not in answer.json()
+
+
+def test_without_a_conversation_there_is_no_reply(client: TestClient[Litestar]) -> None:
+    assert missed(client, "message-1").status_code == 403
+
+
+def test_asking_for_replies_counts_as_messages(echo: Echo) -> None:
+    with browser_of(application(echo, turns_a_minute=2)) as client:
+        client.get("/")
+        assert [missed(client, "message-1").status_code for _ in range(3)] == [204, 204, 429]
+
+
+def test_a_reply_that_the_dialogue_keeps(dialogue_alone: Dialogue) -> None:
+    app = create_app(
+        dialogue_alone.respond,
+        session_secret=SECRET,
+        secure_cookies=False,
+        municipalities=MUNICIPALITIES,
+        nlu_ready=lambda: False,
+        missed=dialogue_alone.missed,
+    )
+    with browser_of(app) as client, browser_of(app) as other:
+        client.get("/?kommun=vingaker")
+        other.get("/")
+        asked = turn(client, choice="f:intresseanmalan").json()
+        assert len(asked["replies"]) >= 1
+        assert missed(client, "message-1").json()["replies"] == asked["replies"]
+        assert missed(client, "message-2").status_code == missed(other, "message-1").status_code == 204
+        turn(client, "message-3", text="avbryt")
+        turn(client, "message-4", text="ja")
+        assert missed(client, "message-1").status_code == 204, "what a draft said goes with the draft"
 
 
 # --- the form without script ----------------------------------------------------------------------------------

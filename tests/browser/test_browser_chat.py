@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ SENDING = (
     Choice("d:abc:change", "Ändra ett svar"),
     Choice("d:abc:cancel", "Avbryt formuläret"),
 )
+QUESTION = Reply("Vilka dagar passar?", choices=DAYS + WAYS, progress="Fråga 4 av 11", expects="multi_choice")
 STATES = ["t:what_is", "f:ansokan", "summary", "phone", "danger", "a:send", "word", "c:human"]
 
 
@@ -40,6 +42,7 @@ class Talk:
     turns: list[Turn] = field(default_factory=list)
     answered: dict[str, Response] = field(default_factory=dict)
     languages: dict[str, str] = field(default_factory=dict)
+    opening: tuple[Reply, ...] = (Reply("Hej! Jag är en dator. Vad vill du veta?", choices=MENU),)
     free_text: bool = True
     failures: int = 0
 
@@ -51,6 +54,10 @@ class Talk:
             self.turns.append(turn)
             self.answered[turn.message_id] = self._answer(turn)
         return self.answered[turn.message_id]
+
+    def missed(self, channel: str, sender: str, message_id: str) -> Response | None:
+        known = {turn.message_id for turn in self.turns if (turn.channel, turn.sender) == (channel, sender)}
+        return self.answered[message_id] if message_id in known else None
 
     def heard(self) -> list[str]:
         """What the resident has said, in order."""
@@ -67,14 +74,11 @@ class Talk:
 
     def _replies(self, turn: Turn, said: str) -> tuple[Reply, ...]:
         if turn.start:
-            return (Reply("Hej! Jag är en dator. Vad vill du veta?", choices=MENU),)
+            return self.opening
         if said == "t:what_is":
             return (Reply("En grupp för barn. Ring 0151-191 00.", choices=MENU, sources=(SOURCE,)),)
         if said == "f:ansokan":
-            question = Reply(
-                "Vilka dagar passar?", choices=DAYS + WAYS, progress="Fråga 4 av 11", expects="multi_choice"
-            )
-            return (Reply("Så här används dina svar."), question)
+            return (Reply("Så här används dina svar."), QUESTION)
         if said == "summary":
             return (Reply("Här är dina svar. Vill du skicka in dem?", choices=SENDING),)
         if said in ("phone", "a:days:Fredag"):
@@ -106,6 +110,7 @@ def site() -> Iterator[ChatSite]:
         secure_cookies=False,
         municipalities={"vingaker": "Vingåkers kommun"},
         nlu_ready=lambda: talk.free_text,
+        missed=talk.missed,
     )
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -371,6 +376,96 @@ def test_a_broken_connection_loses_nothing_and_sends_nothing_twice(visit: Callab
     expect(page.locator(".mine .delivery").first).to_be_hidden()
 
 
+def lose_replies(route: Route) -> None:
+    """The message arrives, its answer does not."""
+    route.fetch()
+    route.abort("connectionreset")
+
+
+def send_in_vain(page: Page, text: str) -> None:
+    """Type a message and send it, until the page says that there is no answer."""
+    page.get_by_label("Skriv ditt meddelande").fill(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Ingen kontakt just nu. Vi försöker igen")).to_be_visible()
+
+
+def wait_until_asked(page: Page) -> None:
+    """Until the page has asked for what it missed, and remembers no message."""
+    began = time.monotonic()
+    while page.evaluate("sessionStorage.length"):
+        assert time.monotonic() - began < 10
+        page.wait_for_timeout(20)
+
+
+def test_a_page_that_was_reloaded_shows_the_reply_that_it_missed(visit: Callable[..., Visit], site: ChatSite) -> None:
+    page = visit().page
+    opening = page.locator(".turn .text").all_inner_texts()
+    page.route("**/turn", lose_replies)
+    send_in_vain(page, "Vad kostar det?")
+    kept = page.evaluate("Object.values(sessionStorage)")
+    assert [json.loads(value) for value in kept] == [[site.talk.turns[-1].message_id]]
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(2)
+    assert page.locator(".turn .text").all_inner_texts() == ["Du skrev: Vad kostar det?", *opening]
+    expect(page.locator(".turn").first).to_be_in_viewport()
+    expect(page.locator(".turn").first.get_by_role("group", name="Tidigare svarsalternativ")).to_have_count(1)
+    expect(page.locator(".turn").last.get_by_role("group", name="Svarsalternativ", exact=True)).to_have_count(1)
+    assert site.talk.heard() == ["Vad kostar det?"]
+    page.unroute("**/turn")
+    say(page, "En till fråga")
+    assert page.evaluate("sessionStorage.length") == 0
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".turn .text").all_inner_texts() == opening
+
+
+@pytest.mark.parametrize(
+    ("opening", "shown"),
+    [
+        (
+            (Reply("Du håller på med en ansökan."), QUESTION),
+            ["Så här används dina svar.", "Du håller på med en ansökan.", "Vilka dagar passar?"],
+        ),
+        ((Reply("Så här används dina svar."), QUESTION), ["Så här används dina svar.", "Vilka dagar passar?"]),
+    ],
+    ids=["the same question", "the same replies"],
+)
+def test_what_a_reloaded_page_asks_is_not_shown_twice(
+    visit: Callable[..., Visit], site: ChatSite, opening: tuple[Reply, ...], shown: list[str]
+) -> None:
+    page = visit().page
+    page.route("**/turn", lose_replies)
+    send_in_vain(page, "f:ansokan")
+    site.talk.opening = opening
+    page.reload()
+    wait_until_asked(page)
+    assert page.locator(".turn .text").all_inner_texts() == shown
+    expect(page.get_by_role("button", name="Fredag")).to_have_count(1)
+
+
+def test_a_reloaded_page_asks_again_when_it_got_no_answer(visit: Callable[..., Visit]) -> None:
+    page = visit().page
+    page.route("**/turn", lose_replies)
+    send_in_vain(page, "Vad kostar det?")
+    page.route("**/missed", lambda route: route.abort("connectionrefused"))
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/missed")):
+        page.reload()
+    expect(page.locator(".turn")).to_have_count(1)
+    page.unroute("**/missed")
+    page.reload()
+    expect(page.get_by_text("Du skrev: Vad kostar det?")).to_be_visible()
+
+
+def test_a_message_that_never_arrived_leaves_nothing_behind(visit: Callable[..., Visit], site: ChatSite) -> None:
+    page = visit().page
+    page.route("**/turn", lambda route: route.abort("connectionrefused"))
+    send_in_vain(page, "Vad kostar det?")
+    page.reload()
+    wait_until_asked(page)
+    expect(page.locator(".turn")).to_have_count(1)
+    assert site.talk.heard() == []
+
+
 def test_a_failing_server_is_tried_again_and_then_given_up(visit: Callable[..., Visit], site: ChatSite) -> None:
     page = visit().page
     site.talk.failures = 1
@@ -469,10 +564,13 @@ def test_leaving_fast_forgets_the_conversation(visit: Callable[..., Visit], site
     opened.context.route(f"{AWAY}**", lambda route: route.fulfill(body="weather", content_type="text/html"))
     opened.page.goto(f"{site.address}/?kommun=vingaker")
     say(opened.page, "phone")
+    opened.page.route("**/turn", lose_replies)
+    send_in_vain(opened.page, "danger")
     opened.page.get_by_role("link", name="Lämna sidan snabbt").click()
     opened.page.wait_for_url(AWAY)
     opened.page.go_back()
     assert opened.page.url == f"{site.address}/om"
+    assert opened.page.evaluate("sessionStorage.length") == 0
     assert opened.context.cookies() == []
 
 

@@ -15,7 +15,7 @@ ANSWERS = {
     "skyddade personuppgifter": "Nej",
     "Vad heter du?": "Sofia Testlund",
     "Vilket telefonnummer": "070-174 06 41",
-    "Hur vill du bli kontaktad?": "Telefon",
+    "Hur vill du bli kontaktad?": "Ring, ni får lämna meddelande",
 }
 """Words of a question -> what the volunteer writes or taps. Other questions are skipped, or get their first option."""
 

@@ -1,12 +1,14 @@
 // The chat page with JavaScript: sends one message at a time, sends it again under the same id when the connection
-// breaks, and keeps the focus where the resident expects it. Without this script the page is a plain form and works too.
+// breaks, shows the replies that a page missed when it was reloaded, and keeps the focus where the resident expects it.
+// Without this script the page is a plain form and works too.
 
-import { addMine, addTurn, bringIntoView, changeLanguage, element, suitKeyboard, t } from "./replies.js";
+import { addMine, addMissed, addTurn, bringIntoView, changeLanguage, element, suitKeyboard, t } from "./replies.js";
 
 const MOST_BYTES = 250_000; // of one message, a little under what the server takes
 const WAIT_FOR_ANSWER = 30_000; // milliseconds
 const LONGEST_PAUSE = 30_000; // milliseconds between two attempts
 const ATTEMPTS_AT_SERVER_ERROR = 4;
+const UNDER_WAY = "under way"; // in the tab's memory: ids of messages whose replies were not shown yet, and no text
 
 const form = document.getElementById("message");
 const input = document.getElementById("text");
@@ -59,6 +61,7 @@ async function work() {
 }
 
 async function deliver(message) {
+  keepUnderWay([...underWay(), message.body.message_id]);
   for (let attempt = 1; ; attempt += 1) {
     const slow = setTimeout(showTyping, 400, true);
     const answer = await ask(message.body);
@@ -74,18 +77,18 @@ async function deliver(message) {
   }
 }
 
-async function ask(body) {
+async function ask(body, path = "/turn") {
   let reply;
   let data;
   try {
-    reply = await fetch("/turn", {
+    reply = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
       credentials: "same-origin",
       signal: AbortSignal.timeout(WAIT_FOR_ANSWER),
     });
-    data = await reply.json();
+    data = reply.status === 204 ? null : await reply.json();
   } catch {
     return { kind: reply && reply.status >= 500 ? "trouble" : "offline", sentence: t.failed };
   }
@@ -104,6 +107,7 @@ function settle(message, response, attempt) {
   const turn = addTurn(response);
   bringIntoView(turn);
   if (message.button && focusWasHere) focusAfterChoice(turn);
+  forget(message.body.message_id);
 }
 
 function focusAfterChoice(turn) {
@@ -112,6 +116,7 @@ function focusAfterChoice(turn) {
 }
 
 function giveBack(message, sentence) {
+  forget(message.body.message_id);
   message.note.textContent = t.refused;
   trouble.replaceChildren(sentence);
   if (message.text && !input.value) {
@@ -136,6 +141,40 @@ function pause(sentence, milliseconds) {
     if (trouble.firstChild?.textContent !== sentence) trouble.replaceChildren(element("span", {}, sentence));
     trouble.append(now);
   });
+}
+
+// --- what a page that was reloaded missed --------------------------------------------------------------------------
+
+function underWay() {
+  try {
+    return JSON.parse(sessionStorage.getItem(UNDER_WAY)) ?? [];
+  } catch {
+    return []; // a browser that keeps nothing
+  }
+}
+
+function keepUnderWay(ids) {
+  try {
+    if (ids.length) sessionStorage.setItem(UNDER_WAY, JSON.stringify(ids));
+    else sessionStorage.removeItem(UNDER_WAY);
+  } catch {
+    // A browser that keeps nothing: a reply that is missed there stays missed.
+  }
+}
+
+function forget(id) {
+  keepUnderWay(underWay().filter((other) => other !== id));
+}
+
+// An id stays for the next time when the server could not be asked.
+async function showMissed(opened) {
+  for (const id of underWay()) {
+    const answer = await ask({ message_id: id }, "/missed");
+    if (answer.kind !== "replies" && answer.kind !== "refused") continue;
+    const turn = answer.data ? addMissed(answer.data, opened) : null;
+    if (turn && !queue.length) turn.scrollIntoView({ block: "start" });
+    forget(id);
+  }
 }
 
 // --- what the resident does ----------------------------------------------------------------------------------------
@@ -205,6 +244,7 @@ leave.addEventListener("click", (event) => {
   event.preventDefault();
   const away = leave.dataset.away;
   queue.length = 0;
+  keepUnderWay([]);
   fetch(leave.href, { keepalive: true, redirect: "manual", credentials: "same-origin" }).catch(() => undefined);
   document.body.replaceChildren();
   window.location.replace(away);
@@ -236,6 +276,8 @@ if (warming) waitForFreeText(warming);
 if (window.location.search.includes("vidare") || window.location.pathname !== "/") {
   window.history.replaceState(null, "", "/"); // a link that led here is not left in the address
 }
-suitKeyboard(document.querySelector(".turn").dataset.expects);
+const opened = document.querySelector(".turn");
+suitKeyboard(opened.dataset.expects);
+showMissed(opened);
 fitInput();
 new ResizeObserver(keepClearOfComposer).observe(composer);

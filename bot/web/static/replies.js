@@ -74,8 +74,8 @@ function replyNodes(reply, response) {
   return [node, element("div", group, ...buttons)];
 }
 
-function retireChoices() {
-  for (const group of log.querySelectorAll(".choices:not(.old)")) {
+function retireChoices(within) {
+  for (const group of within.querySelectorAll(".choices:not(.old)")) {
     group.classList.add("old");
     group.setAttribute("aria-label", t.old_choices);
   }
@@ -90,14 +90,30 @@ export function addMine(text, word) {
   return note;
 }
 
+function turnNode(response, replies) {
+  const heading = element("h2", { class: "unseen" }, t.bot_says);
+  return element("div", { class: "turn", lang: response.language }, heading, ...replies.flat());
+}
+
 export function addTurn(response) {
-  retireChoices();
-  const turn = element("div", { class: "turn", lang: response.language });
-  turn.append(element("h2", { class: "unseen" }, t.bot_says));
-  for (const reply of response.replies) turn.append(...replyNodes(reply, response));
+  retireChoices(log);
+  const turn = turnNode(response, response.replies.map((reply) => replyNodes(reply, response)));
   log.append(turn);
   const last = response.replies.at(-1);
   suitKeyboard(last ? last.expects : null);
+  return turn;
+}
+
+// Replies to an earlier message, before the turn that the page opened with; what that turn says already is left out.
+export function addMissed(response, opened) {
+  const said = (node) => node.querySelector(".text").textContent.trim();
+  const shown = [...opened.querySelectorAll(".reply")].map(said);
+  const all = response.replies.map((reply) => replyNodes(reply, response));
+  const missed = all.filter(([node]) => !shown.includes(said(node)));
+  if (!missed.length) return null;
+  const turn = turnNode(response, missed);
+  retireChoices(turn);
+  opened.before(turn);
   return turn;
 }
 
