@@ -26,6 +26,7 @@ TYPED = {
     "school_year": ["femman", "åk 2", "8"],
 }
 """Good answers by question type."""
+ROLE = "vem_fyller_i"
 WAYS = ("telefon", "ring_utan_meddelande", "epost")
 
 
@@ -77,11 +78,17 @@ def any_answer(question: Question, choose: random.Random, *, language: str = "sv
         return None
     if question.type == "choice":
         return read_choice(question, choose.choice([option.value for option in question.options if not option.stops]))
+    return read(question, any_text(question, choose), language, TODAY)
+
+
+def any_text(question: Question, choose: random.Random) -> str:
+    """An answer as it is typed; where there are several options, by their numbers."""
+    if question.type == "choice":
+        return str(choose.choice([n for n, option in enumerate(question.options, start=1) if not option.stops]))
     if question.type == "multi_choice":
         chosen = choose.sample(question.options, choose.randint(1, len(question.options)))
-        typed = ", ".join(str(question.options.index(option) + 1) for option in chosen)
-        return read(question, typed, language, TODAY)
-    return read(question, choose.choice(TYPED[question.type]), language, TODAY)
+        return ", ".join(str(question.options.index(option) + 1) for option in chosen)
+    return choose.choice(TYPED[question.type])
 
 
 def walk(form: Form, choose: random.Random, given_answers: dict[str, Value]) -> dict[str, Value]:
@@ -101,6 +108,23 @@ def walk(form: Form, choose: random.Random, given_answers: dict[str, Value]) -> 
         if Journey(form, answers, TODAY).is_complete:
             return answers
     raise AssertionError(f"{form.id} is not complete after every question has been answered")
+
+
+def roles(form: Form) -> tuple[str, ...]:
+    """Who may fill in the form; a form that does not ask has one way, without a name."""
+    question = form.question(ROLE)
+    return tuple(option.value for option in question.options if not option.stops) if question else ("",)
+
+
+def walks(form: Form, role: str, tries: int = 60) -> Iterator[tuple[tuple[Question, Value], ...]]:
+    """Ways through the form in that role, each with a question that no earlier one had; the same every time."""
+    choose = random.Random(f"{form.id} {role}")
+    seen: set[str] = set()
+    for _ in range(tries):
+        answers = walk(form, choose, {ROLE: role})
+        if answers.keys() - seen:
+            seen |= answers.keys()
+            yield tuple((question, answers[question.slot]) for question in Journey(form, answers, TODAY).path)
 
 
 def walked(form_id: str, route: str, *, seed: int = 1, **given_answers: Value) -> Journey:

@@ -6,25 +6,22 @@ The forms are those that are loaded, so a new form or question is tried as well.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from itertools import count
 from typing import Any
 
 import pytest
-from form_walks import roles, walks
+from filled_forms import FORMS, TODAY, roles, walks
 
 from bot import form_asking, form_opening
 from bot.dialogue import decide
 from bot.scene import Outcome, Scene, State, Tools
 from bot.turn import Account, Turn
 from forms.form import Form, Question, in_language
-from forms.loader import load_forms
 from nlu.client import NluClient
-from settings import ROOT
 from storage.conversations import Draft
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-FORMS = load_forms(ROOT / "forms" / "definitions")
+NOON = datetime.combine(TODAY, time(12), UTC)
 PATHS = [pytest.param(form, role, id=f"{form.id} {role}".strip()) for form in FORMS.values() for role in roles(form)]
 NUMBERS = count(1)
 
@@ -186,7 +183,7 @@ def _questions_left(at: At, done: Outcome, text: str) -> None:
 
 def _save(at: At, done: Outcome, text: str) -> None:
     assert done.draft is not None
-    _says(at, done, text, "sparade", "30 dagar, till och med 2026-12-20", "samma webbläsare", "”avbryt”")
+    _says(at, done, text, "sparade", "30 dagar, till och med 2026-03-31", "samma webbläsare", "”avbryt”")
     assert done.draft.answers == at.draft.answers
     _kept(at, at.after(done).say("fortsätt"), text)
     _kept(at, at.after(done).tap(f"d:{at.draft.token}:resume"), text)
