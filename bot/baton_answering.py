@@ -6,7 +6,7 @@ answer waits for anybody else's.
 
 from dataclasses import replace
 
-from bot import baton_asking, baton_view, choices, form_sending, menus
+from bot import baton_asking, baton_view, choices, form_sending, form_tries, menus
 from bot.form_asking import ask, journey_of
 from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Reply
@@ -33,7 +33,8 @@ def approve(scene: Scene, detail: str) -> Outcome:
         return _told(scene, "baton.approved_sent", approved)
     snapshot = baton_view.form_seen(scene, baton)
     answers = {**baton.answers, **scene.draft.answers}
-    journey = Journey(form_from_snapshot(snapshot), answers, scene.today)
+    seen = form_tries.with_gaps(form_from_snapshot(snapshot), scene.draft)
+    journey = Journey(seen, answers, scene.today)
     if not journey.is_complete:
         return ask(scene).before(Reply(scene.say("form.not_complete")))
     who = baton_view.written(baton_view.who(baton, number), scene.turn.received_at)

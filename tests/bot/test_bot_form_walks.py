@@ -120,7 +120,7 @@ class Paper:
         if not late:
             self.asking = self.ticked = None
 
-    def skip(self) -> None:
+    def pass_over(self) -> None:
         question = self.open
         if question and (self._may_leave(question.slot) or not question.required):
             self.take(question.slot, None)
@@ -148,7 +148,7 @@ class Paper:
         action, slot = slot, value
         is_open = self.open is not None and self.open.slot == slot
         if (action == "skip" and is_open) or (action == "leave_out" and is_open and self._may_leave(slot)):
-            self.skip()
+            self.pass_over()
         elif action == "back":
             self.go_back(slot)
         elif action in ("keep", "summary"):
@@ -399,7 +399,7 @@ class Walker:
             self.tap(f"d:{self.token}:skip:{question.slot}")
         else:
             self.say(self.choose.choice(("hoppa över", "skip")))
-            self.paper.skip()
+            self.paper.pass_over()
 
     def _back(self) -> None:
         if self.paper.open and self.choose.random() < 0.5:
