@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import event_loops
 import pytest
 
 from bot.turn import Response, Turn
@@ -12,7 +13,7 @@ RUNS = 60
 
 
 def test_the_dialogue_does_as_the_model_says() -> None:
-    figures = order.run(RUNS, same=True, steps=25)
+    figures = event_loops.apart(order.run, RUNS, same=True, steps=25)
     assert figures.runs >= RUNS
     assert figures.sent_in >= RUNS / 4
 
@@ -31,7 +32,7 @@ class Forgetful:
 
 def test_a_dialogue_that_handles_a_message_twice_is_found_out() -> None:
     with pytest.raises(AssertionError):
-        order.run(RUNS, same=True, steps=25, dialogue=Forgetful)
+        event_loops.apart(order.run, RUNS, same=True, steps=25, dialogue=Forgetful)
 
 
 @pytest.mark.parametrize(
