@@ -39,7 +39,6 @@ from bot.understanding import (
     understand,
 )
 from forms.answer_error import AnswerError
-from forms.answer_types import read
 from forms.form import Question
 from nlu.client import NluUnavailableError, Understanding
 
@@ -187,21 +186,13 @@ def _put_right(scene: Scene, text: str) -> Outcome | None:
 def _is_an_answer_too(scene: Scene, question: Question, command: str, text: str) -> bool:
     """Whether a command is rather one of the open question's answers: "vet inte", "engelska", "prata med någon"."""
     may_be = command in ("skip", "dont_know", "language") or (command == "human" and not _PERSON.search(text))
-    return may_be and question.type in _CHOSEN and _can_be_read(scene, question, text)
+    return may_be and question.type in _CHOSEN and form_facts.can_be_read(scene, question, text)
 
 
 def is_a_name_here(scene: Scene, text: str) -> bool:
     """Whether a word that is a command elsewhere may be somebody's name: a text is asked for, and there is no slash."""
     question = form_asking.open_question(scene)
     return question is not None and question.type in _WORDY and text.strip().casefold() in NAMES_TOO
-
-
-def _can_be_read(scene: Scene, question: Question, text: str) -> bool:
-    try:
-        read(question, text, scene.language, scene.today)
-    except AnswerError:
-        return False
-    return True
 
 
 def command_in_form(scene: Scene, name: str, detail: str = "") -> Outcome:

@@ -7,8 +7,6 @@ the form is not about them.
 
 from collections.abc import Mapping
 
-from forms.form import Form, Question
-
 FACTS: Mapping[str, tuple[str, ...]] = {
     "writer_name": ("text",),
     "writer_phone": ("phone",),
@@ -34,8 +32,3 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "interpreter_language": ("text",),
 }
 """Each kind of fact with the types of question that it fits."""
-
-
-def questions_for(form: Form, fact: str) -> tuple[Question, ...]:
-    """The questions of `form` that `fact` fills: at most one on each path, none where the form does not ask."""
-    return tuple(question for question in form.questions if question.fact == fact)

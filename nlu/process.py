@@ -148,9 +148,7 @@ def minimal_environment() -> dict[str, str]:
         "PYTHONUTF8": "1",
         "PYTHONWARNINGS": "ignore",
     }
-    # Threads that wait for each other by spinning are many times slower on a machine with other work to do;
-    # those that sleep at once are twice as slow on an idle one. A short spin (libgomp's own count) does for both.
-    return passed | quiet | {"GOMP_SPINCOUNT": "1000"}
+    return passed | quiet
 
 
 def _read_pid(run_file: Path) -> int | None:

@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -48,8 +49,8 @@ class PostgreSQL:
 
 
 @contextmanager
-def server() -> Iterator[PostgreSQL]:
-    """A server with its ordinary durability (fsync on), gone with all its data at the end."""
+def server(*settings: str) -> Iterator[PostgreSQL]:
+    """A server, gone with all its data at the end; durable as usual unless `settings` ("fsync=off") say otherwise."""
     with tempfile.TemporaryDirectory(prefix="kontakt-postgresql-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         user = "nobody" if os.geteuid() == 0 else None
@@ -61,8 +62,9 @@ def server() -> Iterator[PostgreSQL]:
         )  # fmt: skip
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", home / "data", "-k", home, "--listen_addresses="],
-                stdout=log, stderr=log, user=user, cwd=home, preexec_fn=_end_with_parent,
+                [programs / "postgres", "-D", home / "data", "-k", home, "--listen_addresses=",
+                 *(f"--{setting}" for setting in settings)],
+                stdout=log, stderr=log, user=user, cwd=home, preexec_fn=end_with_parent,
             )  # fmt: skip
         try:
             yield _up(PostgreSQL(home), process, home / "log")
@@ -88,9 +90,10 @@ def _programs(home: Path, user: str | None) -> Path:
     return home / programs.relative_to(installed.parent)
 
 
-def _end_with_parent() -> None:
-    """Linux: PR_SET_PDEATHSIG."""
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+def end_with_parent() -> None:
+    """For a server's own process: whoever is killed leaves no server behind (Linux: PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _up(running: PostgreSQL, process: subprocess.Popen[bytes], log: Path) -> PostgreSQL:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from reliability.postgresql import PostgreSQL, _end_with_parent, server
+from reliability.postgresql import PostgreSQL, end_with_parent, server
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Stoppable:
         finally:
             with (home / "log").open("ab") as log:
                 self.again = subprocess.Popen(
-                    command, stdout=log, stderr=log, user=user, cwd=home, preexec_fn=_end_with_parent
+                    command, stdout=log, stderr=log, user=user, cwd=home, preexec_fn=end_with_parent
                 )
             _until(lambda: _answers(self.server))
 

