@@ -118,9 +118,11 @@ _PHONE_STEMS = frozenset(s for written in (_PHONE, "0-174", "174 06", "174-06", 
 
 
 def _as_numbers_are_written(digits: str) -> set[str]:
+    """Never fewer than eight characters: seven digits alone stand by chance in the fingerprints of a database."""
     if digits.startswith(_PHONE):
         groups = (digits[:2], digits[2:5], digits[5:7], digits[7:])
-        return {digits, f"{groups[1]} {groups[2]} {groups[3]}", "".join(groups[1:]), "-".join(groups)}
+        rest = "".join(groups[1:])
+        return {digits, f"{groups[1]} {groups[2]} {groups[3]}", f" {rest}", f"-{rest}", "-".join(groups)}
     return {digits, f"{digits[:6]}-{digits[6:]}"}
 
 
