@@ -32,7 +32,7 @@ test: setup .venv/.dev ## Set up what the tests need and run them all
 	@.venv/bin/kontakt train
 	@$(PY) -m pytest -n 3 --dist loadfile
 
-check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, imports, dependencies, words, and the measured understanding
+check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, imports, dependencies, secrets, and the measured understanding
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -40,6 +40,7 @@ check: .venv/.dev $(RASA)/.venv/.app .tools/audit/.installed ## Style, types, im
 	@.venv/bin/deptry .
 	@.tools/audit/bin/bandit -q -r $(OURS) -x $(RASA)/.venv -s B101,B105,B404,B603
 	@$(PY) -m supply_chain check
+	@$(PY) -m supply_chain secrets --detect-secrets .tools/audit/bin/detect-secrets
 	@.venv/bin/kontakt evaluate
 
 audit: .venv/.dev .tools/audit/.installed ## Ask an advisory service about every locked package, where one is in reach
@@ -95,7 +96,7 @@ lock: .tools/.uv ## Renew the requirements.lock files
 	@$(UV) $(LOCK) --python-version 3.11 --extra setup pyproject.toml -o requirements.lock
 	@$(UV) $(LOCK) --python-version 3.11 --extra setup --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@cd $(RASA) && ../../$(UV) $(LOCK) --python-version 3.10 pyproject.toml -o requirements.lock
-	@printf 'bandit\npip-audit\n' | $(UV) $(LOCK) --python-version 3.11 - -o supply_chain/requirements.lock
+	@printf 'bandit\ndetect-secrets\npip-audit\n' | $(UV) $(LOCK) --python-version 3.11 - -o supply_chain/requirements.lock
 	@$(PY) -m supply_chain sbom
 
 clean: ## Remove environments and caches; var/ with database and keys stays
