@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from reliability import crash, order, report, soak
+from reliability import crash, durability, order, report, soak
 from reliability.service import DATABASES
 
 ORDINARY_RESTARTS = 5
@@ -26,6 +26,9 @@ def main() -> int:
     machine.add_argument("--runs", type=int, default=2000)
     soaking = parts.add_parser("soak", help="a steady load for a long time")
     soaking.add_argument("--minutes", type=float, default=15)
+    counting = parts.add_parser("durability", help="count the writes to the disk behind each receipt (needs strace)")
+    counting.add_argument("database", choices=DATABASES)
+    counting.add_argument("--receipts", type=int, default=durability.RECEIPTS, help="on each channel")
     given = parser.parse_args()
     if given.part == "crash":
         enough = threading.Event()
@@ -39,6 +42,10 @@ def main() -> int:
     elif given.part == "machine":
         report.write(report.SECTIONS[2], report.machine(order.run(given.runs)), given.page)
         clean = True
+    elif given.part == "durability":
+        counted = durability.run(given.database, given.receipts)
+        report.write(report.ON_DISK[given.database], report.durability(counted), given.page)
+        clean = counted.clean
     else:
         soaked = soak.run(given.minutes)
         report.write(report.SECTIONS[3], report.soak(soaked), given.page)

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.channels.telegram_pace import Pace
 from reliability.checks import KINDS
 from reliability.crash import CrashFigures
+from reliability.durability import DurabilityFigures
 from reliability.order import MachineFigures
 from reliability.service import SHORT_LEASE
 from reliability.soak import SoakFigures
@@ -21,23 +22,31 @@ from settings import ROOT
 PAGE = ROOT / "docs" / "reliability.md"
 INTRODUCTION = """# What it survives, measured
 
-`python -m reliability` writes this page: it kills the real service, sends messages in every order, and talks to it for
-a long time. Each section says when, where and on what it was measured. The short forms are part of the tests
-(`tests/test_reliability_crash.py`, `tests/test_reliability_machine.py`, `tests/test_reliability_soak.py`).
+`python -m reliability` writes this page: it kills the real service, sends messages in every order, talks to it for a
+long time, and counts the writes to the disk behind each receipt. Each section says when, where and on what it was
+measured. The short forms are part of the tests (`tests/test_reliability_crash.py`,
+`tests/test_reliability_machine.py`, `tests/test_reliability_soak.py`). Counting writes needs `strace`, which no test
+does: there is no short form of it, only a test of how what strace says is read
+(`tests/test_reliability_durability.py`).
 
     .venv/bin/python -m reliability crash sqlite --kills 525       # about half an hour
     .venv/bin/python -m reliability crash postgresql --kills 525
     .venv/bin/python -m reliability machine --runs 2000
     make soak                                                      # fifteen minutes
+    .venv/bin/python -m reliability durability sqlite              # a minute or two, with strace
+    .venv/bin/python -m reliability durability postgresql
 """
 SECTIONS = (
     "Killed at every step, on SQLite",
     "Killed at every step, on PostgreSQL",
     "Messages twice, late and in any order",
     "A steady load",
+    "On the disk before the answer, on SQLite",
+    "On the disk before the answer, on PostgreSQL",
 )
 WIDTH = 120
 NAMES = {"sqlite": SECTIONS[0], "postgresql": SECTIONS[1]}
+ON_DISK = {"sqlite": SECTIONS[4], "postgresql": SECTIONS[5]}
 
 
 def write(section: str, body: str, page: Path = PAGE) -> None:
@@ -142,6 +151,29 @@ def soak(figures: SoakFigures) -> str:
         f" they should not have: **{len(figures.problems)}**.",
     ]
     return "\n".join([*lines, *_differences(figures.findings.lines + figures.problems)])
+
+
+def durability(figures: DurabilityFigures) -> str:
+    """The section of the counted writes."""
+    journal = "the -wal file" if figures.database == "sqlite" else "a file of pg_wal, by any process of the server"
+    rows = [
+        (kind, len(counts), sum(map(bool, counts)), min(counts, default=0), f"{statistics.median(counts or [0]):g}")
+        for kind, counts in figures.receipts.flushes.items()
+    ]
+    lines = [
+        _where(figures.at, figures.version, figures.seconds),
+        "",
+        "`kontakt serve` under strace, talked to by one resident on the web and then by one in Telegram, so that what"
+        f" is flushed meanwhile is flushed for them. A flush is an `fsync` or `fdatasync` of {journal}, begun after the"
+        " first write to it that followed the message, and ended without error before the first byte of the answer. On"
+        " the web the answer is that of the chat; in Telegram it is the next `getUpdates`, whose offset says that the"
+        " update has been taken.",
+        "",
+        *_table(("receipt", "how many", "with a flush before", "fewest flushes", "median"), rows),
+        "",
+        f"Receipts without a flush: **{len(figures.receipts.bare)}**.",
+    ]
+    return "\n".join([*lines, *_differences(figures.receipts.bare + figures.problems)])
 
 
 def _wrapped(body: str) -> str:

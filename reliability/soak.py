@@ -97,7 +97,7 @@ def run(minutes: float, *, seed: int = 1, pause: float = PAUSE, most_growth: flo
             answers = Answers()
             people = crowd(place, fake, answers, seed, pause=pause)
             try:
-                _wait_until_ready(place, service)
+                wait_until_ready(place, service)
                 people.begin()
                 _measure(figures, place, service.pid, answers)
                 drain(place, fake, people, figures.problems)
@@ -117,7 +117,8 @@ def run(minutes: float, *, seed: int = 1, pause: float = PAUSE, most_growth: flo
         fake.close()
 
 
-def _wait_until_ready(place: Place, service: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(place: Place, service: "subprocess.Popen[bytes]") -> None:
+    """Returns when the service understands free text. Raises RuntimeError when that takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and service.poll() is None:
         try:

@@ -1,4 +1,5 @@
-"""The page of promises is true as far as a test can tell: each promise has a test that exists, or a reason."""
+"""The page of promises is true as far as a test can tell: each promise has a test that exists, a measurement that is
+written down, or a reason."""
 
 import ast
 import re
@@ -11,6 +12,7 @@ from settings import ROOT
 PAGE = ROOT / "docs" / "promises.md"
 LINE = re.compile(r"\| (P-\d{3}) \| ([^|]+) \| ([^|]+) \|")
 TEST = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
+MEASURED = re.compile(r"measured: `docs/(\w+\.md)`, (“[^”]+”(?: and “[^”]+”)*)\.")
 NOT_YET = re.compile(r"\*\*not yet\*\*(?: shown)?: .{10,}\.")
 
 
@@ -31,7 +33,7 @@ def names_in(path: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("id", "promise", "shown"), promises(), ids=[id for id, _, _ in promises()])
-def test_a_promise_has_tests_that_exist_or_says_why_not(id: str, promise: str, shown: str) -> None:
+def test_a_promise_has_tests_or_a_measurement_that_exist_or_says_why_not(id: str, promise: str, shown: str) -> None:
     assert promise.endswith(".")
     named = TEST.findall(shown)
     if named:
@@ -39,6 +41,10 @@ def test_a_promise_has_tests_that_exist_or_says_why_not(id: str, promise: str, s
         missing = [(path, name) for path, name in named if not (ROOT / "tests" / path).is_file()]
         assert missing == []
         assert [(path, name) for path, name in named if name not in names_in(path)] == []
+    elif measured := MEASURED.fullmatch(shown):
+        page = (ROOT / "docs" / measured[1]).read_text(encoding="utf-8")
+        sections = re.findall(r"“([^”]+)”", measured[2])
+        assert [section for section in sections if f"\n## {section}\n" not in page] == []
     else:
         assert NOT_YET.fullmatch(shown), shown
 
