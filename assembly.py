@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bot.scene import Tools
     from nlu.client import NluClient
     from nlu.evaluation import Evaluation
-    from nlu.process import NluProcess
     from storage.audit_anchors import DayAnchor
     from storage.database import Database
     from storage.retention import PurgeReport
@@ -193,11 +192,13 @@ def run_service(settings: Settings) -> None:
     from bot.dialogue import Dialogue
     from bot.safety import load_phrases
     from installation import RASA, bind, check_nlu_environment, model
+    from mailing import mail_server
     from nlu.client import NluClient
     from nlu.process import NluProcess
     from review.app import create_app
 
     check_nlu_environment()
+    mail_server(settings)  # what is wrong with its settings is told before anything is opened
     listeners = [bind(settings.host, port, name) for name, port in settings.ports.items()]
     tools = make_tools(settings)
     with open_database_of(settings) as database:
@@ -255,46 +256,43 @@ def _webhook(settings: Settings, database: "Database") -> "Webhook | None":
         raise SettingsError(f"setting telegram.webhook_url: {error}") from None
 
 
-def _tasks(
-    settings: Settings, dialogue: Any, database: "Database", nlu: "NluProcess", webhook: "Webhook | None"
-) -> list[Any]:
+def _tasks(settings: Settings, dialogue: Any, database: "Database", nlu: Any, webhook: "Webhook | None") -> list[Any]:
     """What runs beside the two sites: the watch over the NLU process, and Telegram when there is a token."""
     import serving
+    from installation import expire_backups
+    from mailing import telling
 
     tasks: list[Any] = [
         partial(serving.keep_running, nlu),
         partial(serving.repeat_purge, partial(purge, settings, database, actor="system"), PURGE_HOURS),
         partial(serving.repeat_batons, database, settings.baton_days, PURGE_HOURS),
+        partial(serving.repeat_lookups, database, PURGE_HOURS),
+        partial(serving.repeat_expiry, partial(expire_backups, settings, database), PURGE_HOURS),
         partial(serving.repeat_anchor, partial(anchor, settings, database), PURGE_HOURS),
+        partial(serving.send_notices, telling(settings, database)),
     ]
     if settings.telegram_token:
         from bot.channels import telegram
 
         if settings.web_address is None:
             note("Telegram: set KONTAKT_WEB_ADDRESS, so that residents get a link to the forms in the web chat")
-        tasks.append(
-            partial(
-                telegram.run,
-                token=settings.telegram_token,
-                base_url=settings.telegram.base_url,
-                respond=dialogue.respond,
-                database=database,
-                webhook=webhook,
-                remind=partial(dialogue.remind, "telegram"),
-            )
-        )
+        token, remind = settings.telegram_token, partial(dialogue.remind, "telegram")
+        run = partial(telegram.run, token=token, base_url=settings.telegram.base_url, webhook=webhook, remind=remind)
+        tasks.append(partial(run, respond=dialogue.respond, database=database))
     return tasks
 
 
 def _announce(settings: Settings, database: "Database") -> None:
     """Say where everything is; while there is no staff account, also the link to make the first one."""
+    from installation import lacking_paperwork
     from storage import reviewers
 
     note(f"web chat:     http://{settings.host}:{settings.web_port}")
     note(f"review pages: http://{settings.host}:{settings.review_port}")
     note("the NLU process is warming up: buttons and forms work, free text in a few seconds")
+    if settings.is_public and (lacking := lacking_paperwork(settings)):
+        note(f"paperwork: {lacking}")
     if reviewers.count(database) == 0:
-        token = reviewers.create_invitation(database, datetime.now(UTC), actor=staff())
-        note(
-            f"first staff account (works once, for 30 minutes): http://{settings.host}:{settings.review_port}/valkommen/{token}"
-        )
+        token = reviewers.create_invitation(database, datetime.now(UTC), actor=staff(), first=True)
+        address = f"http://{settings.host}:{settings.review_port}/valkommen/{token}"
+        note(f"first staff account (works once, for 30 minutes): {address}")

@@ -9,7 +9,7 @@ import typer
 
 import assembly
 import logs
-from commands import backups, forms, keeping, residents, retention, staff, upkeep
+from commands import backups, forms, keeping, log_review, notices, residents, retention, reviewers, staff, upkeep
 from commands.options import fail
 from settings import load_settings
 
@@ -44,11 +44,13 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(staff.submissions_app, name="submissions")
-app.add_typer(staff.reviewers_app, name="reviewers")
+app.add_typer(reviewers.reviewers_app, name="reviewers")
 app.add_typer(forms.forms_app, name="forms")
 app.add_typer(keeping.keys_app, name="keys")
+keeping.audit_app.command("review")(log_review.audit_review)
 app.add_typer(keeping.audit_app, name="audit")
 app.add_typer(retention.retention_app, name="retention")
+app.add_typer(notices.notices_app, name="notices")
 
 
 def main() -> None:

@@ -9,16 +9,20 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import structlog
 import uvicorn
 
 from bot.baton_keeping import mark_now
+from bot.found_by import catch_up
 from nlu.process import NluProcessError
+from review.notices import Telling
 from storage.audit_anchors import DayAnchor
 from storage.chained_file import ChainedFileError
 from storage.database import Database, DatabaseError
+from storage.key_files import KeyFileError
 from storage.retention import ClockError, PurgeReport, RetentionPolicyError, TooManyError
 from storage.tombstones import TombstoneError
 
@@ -164,6 +168,20 @@ async def repeat_purge(purge: Callable[[], PurgeReport | None], hours: float, st
             return
 
 
+async def repeat_expiry(expire: Callable[[], date | None], hours: float, stop: asyncio.Event) -> None:
+    """Destroy the keys of backups that are too old now and every so many hours; what was refused is tried again."""
+    while True:
+        try:
+            first = await asyncio.to_thread(expire)
+        except (DatabaseError, ClockError, KeyFileError, RetentionPolicyError) as error:
+            logger.error("backups.not_expired", reason=str(error))
+        else:
+            if first is not None:
+                logger.info("backups.expired", day=first.isoformat())
+        if await _set_within(stop, hours * 3600):
+            return
+
+
 async def repeat_anchor(anchor: Callable[[], DayAnchor | None], hours: float, stop: asyncio.Event) -> None:
     """Note where the audit trail ends now and every so many hours; what failed is tried again the next time.
 
@@ -196,6 +214,39 @@ async def repeat_batons(database: Database, days: int, hours: float, stop: async
                 logger.info("batons.marked", reminded=marked.reminded, expired=marked.expired)
         if await _set_within(stop, hours * 3600):
             return
+
+
+async def repeat_lookups(database: Database, hours: float, stop: asyncio.Event) -> None:
+    """Let staff find what came in before there were look-ups, now and every so many hours; what failed is tried again.
+
+    When nothing is left to do, which is so after the first time, each time is one question to the database.
+    """
+    while True:
+        try:
+            made = await asyncio.to_thread(catch_up, database)
+        except DatabaseError as error:
+            logger.error("lookups.not_made", reason=str(error))
+        else:
+            if made is not None and (made.made or made.unreadable):
+                logger.info("lookups.made", number=made.made, failures=made.unreadable)
+        if await _set_within(stop, hours * 3600):
+            return
+
+
+async def send_notices(telling: Telling | None, stop: asyncio.Event) -> None:
+    """Tell staff of what is new, where they want to be told.
+
+    In a thread of its own, which a mail server that does not answer holds up, and not the end of the service.
+    """
+    if telling is None:
+        await stop.wait()
+        return
+    halt = threading.Event()
+    thread = threading.Thread(target=telling.run, args=(halt,), daemon=True, name="notices")
+    thread.start()
+    await stop.wait()
+    halt.set()
+    await asyncio.to_thread(thread.join, GRACE_SECONDS / 2)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -139,7 +139,7 @@ def _walk(turn: Callable[..., tuple[Response, Taken]], form_id: str, number: int
             response, taken = turn(choice=f"{chosen.partition(':+')[0]}:*")
             yield "a choice", taken
     if response.draft is not None:
-        sent = next(c.id for c in response.replies[-1].choices if c.id.endswith(":submit"))
+        sent = next(c.id for c in response.replies[-1].choices if c.id.split(":")[2:3] == ["submit"])
         response, taken = turn(choice=sent)
         yield "sending in", taken
 

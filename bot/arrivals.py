@@ -1,5 +1,7 @@
 """What a link has brought to the web chat: a baton that was opened with its code, or a form from another channel."""
 
+from dataclasses import replace
+
 from bot import menus
 from bot.baton_reading import open_baton
 from bot.form_asking import resume
@@ -14,7 +16,13 @@ def arrived(scene: Scene) -> Outcome:
     carried = scene.turn.carried
     if isinstance(carried, OpenedLink):
         return open_baton(scene, carried)
-    assert isinstance(carried, Draft)
+    assert carried is not None
+    done = _carried(scene, carried.draft)
+    return replace(done, effects=(*done.effects, carried))
+
+
+def _carried(scene: Scene, carried: Draft) -> Outcome:
+    """The form at the question where it was."""
     scene = scene.remember(greeted=True, language=scene.state.language or scene.turn.language)
     if not carried.given:  # nothing was answered there: it begins here
         known = ((slot, value[0] if isinstance(value, list) else value) for slot, value in carried.answers.items())

@@ -27,6 +27,8 @@ def approve(scene: Scene, detail: str) -> Outcome:
         return ask(scene).before(Reply(scene.say("out.unknown_choice")))
     if not journey_of(scene).is_complete:
         return ask(scene).before(Reply(scene.say("form.not_complete")))
+    if changed := form_sending.not_as_shown(scene, detail):
+        return changed
     name = str(scene.draft.answers[baton_view.NAME])
     approved = BatonAnswer(baton.token, number, "approved", name=name)
     if baton.reference:

@@ -5,7 +5,7 @@ Only replies and buttons are made here. Whose answer is whose, and what a guardi
 
 from datetime import datetime
 
-from bot import baton_view, choices
+from bot import baton_view, choices, form_shown
 from bot.scene import STOCKHOLM, Scene
 from bot.turn import Choice, Reply
 from forms.answer_types import show
@@ -72,12 +72,24 @@ def summary(scene: Scene, journey: Journey) -> Reply | None:
     parts.append(say("baton.ready_sent" if sent else "baton.ready"))
     change = () if sent else (choices.action(token, "change", say("form.change")),)
     buttons = (
-        choices.action(token, "approve", say("baton.approve_sent" if sent else "baton.approve")),
+        choices.action(
+            token, "approve", say("baton.approve_sent" if sent else "baton.approve"), form_shown.mark(scene, journey)
+        ),
         *change,
         choices.action(token, "decline", say("baton.decline")),
         choices.action(token, "cancel", say("form.cancel")),
     )
     return Reply("\n\n".join(parts), buttons)
+
+
+def leaving(scene: Scene, key: str, **more: str) -> str | None:
+    """What leaving the open form for something else means for a guardian, whose answers stay behind the link; None for
+    an ordinary draft.
+    """
+    baton = baton_view.baton_of(scene)
+    if baton is None or scene.form is None:
+        return None
+    return scene.say(key, form=in_language(scene.form.title, scene.language), date=day(baton.expires_at), **more)
 
 
 def _labels(scene: Scene, baton: Baton, slots: frozenset[str]) -> list[str]:

@@ -20,6 +20,7 @@ from storage import batons, conversations, transfers
 from storage.batons import OpenedLink
 from storage.conversations import Draft
 from storage.database import Database
+from storage.transfers import Carried
 
 CHANNEL = "web"
 
@@ -54,14 +55,9 @@ class BatonDesk:
         """Raises the errors of `storage.batons.open_link`; a wrong code is counted."""
         return batons.open_link(self.database, token, code, at=at)
 
-    def take(self, token: str, at: datetime) -> Draft | None:
-        """The draft of a transfer, once; None when it is taken or too old."""
-        return transfers.take(self.database, token, at=at)
-
-    def put_back(self, token: str, draft: Draft, at: datetime) -> None:
-        """The draft may be taken once more with the same token: it did not arrive."""
-        with self.database.transaction() as session:
-            transfers.NewTransfer(token, draft).write(session, at)
+    def carried(self, token: str, at: datetime) -> Carried | None:
+        """The draft behind a transfer's link, for a turn to take; None when it is taken or too old."""
+        return transfers.carried(self.database, token, at=at)
 
     def busy(self, sender: str, at: datetime) -> Draft | None:
         """The form that the sender has open here."""

@@ -7,6 +7,7 @@
     f:<form>[:<slot>=<value>]         start a form, with what is known already
     a:<draft>:<slot>:<value>          an answer; `+value` ticks one of several, `*` is done with ticking
     d:<draft>:<action>[:<detail>]     something else about an open form: skip, back, why, change, submit …
+                                      (`submit:<mark>` is the button of the summary with that `form_shown.mark`)
     b:<action>:<baton>:<number>       something about what was handed over: `link` makes a new link
 
 Answers and form actions carry the draft's token: a button of another form, or of another conversation, does nothing.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot import (
+    baton_asking,
     care,
     choices,
     completing,
@@ -96,10 +97,13 @@ def _who_reads(scene: Scene, detail: str) -> Outcome:
 
 
 def _restart(scene: Scene, detail: str) -> Outcome:
-    """Begin again. With a form open its answers go too, so then the button carries the form's token."""
+    """Begin again. With a form open its answers go too (a guardian's stay behind the link), so then the button carries
+    the form's token.
+    """
     say = scene.say
     if scene.draft and scene.form:
-        text = say("control.restart_draft", form=in_language(scene.form.title, scene.language))
+        title = in_language(scene.form.title, scene.language)
+        text = baton_asking.leaving(scene, "baton.restart_ask") or say("control.restart_draft", form=title)
         buttons = (
             choices.action(scene.draft.token, "restart", say("control.ja"), "yes"),
             choices.action(scene.draft.token, "resume", say("control.nej")),

@@ -5,7 +5,7 @@ What staff ask is shown only on a channel that takes the form itself; elsewhere 
 
 from dataclasses import replace
 
-from bot import choices, menus, status
+from bot import choices, found_by, menus, status
 from bot.command_phrases import exact, read_command
 from bot.scene import Outcome, Scene, outcome
 from bot.sent import Sent
@@ -67,7 +67,10 @@ def taken(awaited: str, scene: Scene, text: str) -> Outcome:
         return menus.offer(scene, scene.say("complete.nothing"), menus.start_choices(scene), _account())
     if scene.turn.channel == "telegram":
         text, _ = mask_personnummer(text)
-    effects = (Addition(reference, request.id, text[:MAX_CHARACTERS], None),)
+    text = text[:MAX_CHARACTERS]
+    places = [place.name for place in scene.tools.library.municipalities]
+    who = found_by.told(text, scene.language, scene.today, places)
+    effects = (Addition(reference, request.id, text, None, who.names, who.numbers),)
     thanks = scene.say("complete.thanks", form=status.title(scene, one.form_id))
     further = [other for other in requests if other.id != request.id]
     if further:

@@ -4,7 +4,7 @@ Where the resident is in a form is computed by `forms.journey` from the form and
 the answers is `draft.asking`: the question the resident has gone back to, or is changing.
 """
 
-from bot import baton_asking, choices, form_proposing, form_tries
+from bot import baton_asking, choices, form_proposing, form_shown, form_tries
 from bot.scene import Outcome, Scene, Tools, outcome
 from bot.turn import Account, Choice, DraftProgress, Reply, Response, Turn
 from forms.answer_types import show
@@ -139,7 +139,7 @@ def summary_reply(scene: Scene, journey: Journey) -> Reply:
     lines.insert(0, say("form.goes_to", municipality=place))
     parts = [say("form.summary", form=in_language(scene.form.title, language)), "\n".join(lines), say("form.ready")]
     buttons = (
-        choices.action(token, "submit", say("form.submit")),
+        choices.action(token, "submit", say("form.submit"), form_shown.mark(scene, journey)),
         *baton_asking.choices_at_summary(scene),
         choices.action(token, "change", say("form.change")),
         choices.action(token, "save", say("form.save.button")),

@@ -18,7 +18,7 @@ from bot import (
 )
 from bot.form_asking import ask, journey_of, open_question, resume, ticks
 from bot.form_opening import start
-from bot.form_sending import submit
+from bot.form_sending import submit_as_shown
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
@@ -252,5 +252,5 @@ ACTIONS: dict[str, Callable[[Scene, str], Outcome]] = {
     "cancel": _cancel,
     "replace": _replace,
     "restart": _restart,
-    "submit": lambda scene, detail: submit(scene),
+    "submit": submit_as_shown,
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 
-from bot import choices, menus, transfers
+from bot import baton_asking, choices, menus, transfers
 from bot.form_asking import ask, resume
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
@@ -33,16 +33,13 @@ def start(scene: Scene, form_id: str, prefilled: str = "") -> Outcome:
     if scene.draft and scene.form:
         if scene.draft.form_id == form_id:
             return resume(scene, account)
+        title, other = (in_language(one.title, scene.language) for one in (scene.form, form))
+        kept = baton_asking.leaving(scene, "baton.other_open", other=other)
         buttons = (
             choices.action(scene.draft.token, "resume", say("form.continue")),
-            choices.action(scene.draft.token, "replace", say("form.replace"), form_id),
+            choices.action(scene.draft.token, "replace", say("baton.replace" if kept else "form.replace"), form_id),
         )
-        text = say(
-            "form.other_open",
-            form=in_language(scene.form.title, scene.language),
-            other=in_language(form.title, scene.language),
-        )
-        return menus.offer(scene, text, buttons, account)
+        return menus.offer(scene, kept or say("form.other_open", form=title, other=other), buttons, account)
     if scene.municipality is None:
         pending = f"form:{form_id}:{prefilled}" if prefilled else f"form:{form_id}"
         asking = scene.remember(pending=pending)

@@ -3,16 +3,35 @@
 from dataclasses import replace
 from typing import Any
 
-from bot import choices, form_sibling, form_tries, menus
-from bot.form_asking import ask, journey_of
+from bot import choices, form_proposing, form_shown, form_sibling, form_tries, menus
+from bot.form_asking import ask, journey_of, open_question
 from bot.safety import contact_lines
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
 from bot.sent import Sent, with_sent
 from bot.turn import Account, Choice, Receipt, Reply
 from forms.form import Form, in_language
+from forms.identities import identities_in
 from forms.loader import form_to_snapshot
 from storage.intake import make_code
 from storage.submissions import NewSubmission, make_reference
+
+
+def submit_as_shown(scene: Scene, shown: str) -> Outcome:
+    """The button of the summary that showed `shown` (its mark): sends in that, or shows where the form is by now."""
+    if not journey_of(scene).is_complete:
+        return submit(scene)
+    return not_as_shown(scene, shown) or submit(scene)
+
+
+def not_as_shown(scene: Scene, shown: str) -> Outcome | None:
+    """Where a complete form is by now, when a question is open in it or its answers are others than those that the
+    summary with this mark showed; else None. No mark: any summary.
+    """
+    if open_question(scene) is not None or form_proposing.shown(scene):
+        return ask(scene).before(Reply(scene.say("form.question_open")))
+    if shown and shown != form_shown.mark(scene, journey_of(scene)):
+        return ask(scene).before(Reply(scene.say("form.changed_since")))
+    return None
 
 
 def submit(scene: Scene) -> Outcome:
@@ -22,6 +41,7 @@ def submit(scene: Scene) -> Outcome:
     if not journey.is_complete or scene.municipality is None:
         return ask(scene).before(Reply(say("form.not_complete")))
     reference, code = make_reference(), make_code()
+    who = identities_in(form, journey.relevant_answers)
     unclear = form_tries.left_out(scene.draft) & journey.relevant_answers.keys()
     submission = NewSubmission(
         reference=reference,
@@ -36,6 +56,8 @@ def submit(scene: Scene) -> Outcome:
         language=language,
         code=code,
         given={slot: given for slot, given in scene.draft.given.items() if slot in journey.relevant_answers},
+        names=who.names,
+        numbers=who.numbers,
     )
     day = scene.turn.received_at.astimezone(STOCKHOLM).date().isoformat()
     title, place = in_language(form.title, language), scene.municipality.names[scene.language]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from storage.batons import OpenedLink
-from storage.conversations import Draft
+from storage.transfers import Carried
 
 CHOICE_ID_BYTES = 64
 """Telegram's limit for the data behind a button; every channel keeps to it."""
@@ -59,7 +59,7 @@ class Turn:
     other: str | None = None
     """What came instead of a text: media (a picture, a voice message, a place …), an edited message, or nothing that
     anybody wrote (reminder)."""
-    carried: OpenedLink | Draft | None = None
+    carried: OpenedLink | Carried | None = None
     """What a link brought here: a baton that was opened with its code, or a draft from another channel."""
 
 

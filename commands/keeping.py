@@ -15,14 +15,21 @@ audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
 @keys_app.command("list")
 def keys_list() -> None:
-    """Show the encryption keys, the one that seals first, and how many values each has sealed."""
+    """Show the encryption keys, the one that seals first, and how many values each has sealed; and the backup key."""
+    from installation import backup_key_of
     from storage import rotation
+    from storage.key_files import KeyFileError
 
-    with assembly.open_database_of(load_settings()) as database:
+    settings = load_settings()
+    with assembly.open_database_of(settings) as database:
         keyring, used = database.keyring, rotation.in_use(database)
     for key_id in keyring.keys:
         mark = "seals" if key_id == keyring.sealing else "opens"
         typer.echo(f"{key_id:<34} {mark}  {used.get(key_id, 0)} values")
+    try:
+        typer.echo(f"{'backup key':<34} opens  backups of {backup_key_of(settings).day} and later")
+    except KeyFileError as error:
+        assembly.note(str(error))
 
 
 @keys_app.command("add")

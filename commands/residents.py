@@ -15,13 +15,17 @@ from settings import load_settings
 
 def ask(
     text: Annotated[
-        list[str] | None, typer.Argument(help="Messages; without any, each line of standard input.")
+        list[str] | None,
+        typer.Argument(
+            help="Messages, for a quick try: other users of this machine can see them meanwhile."
+            " What somebody has really written goes in through standard input, one message a line."
+        ),
     ] = None,
     as_json: AsJson = False,
     municipality: Municipality = None,
     language: Annotated[str | None, typer.Option(help="Answer in this language: sv or en.")] = None,
 ) -> None:
-    """Ask as the first message of a new conversation. Nothing is stored."""
+    """Ask each line of standard input as the first message of a new conversation. Nothing is stored."""
     from bot.channels import terminal
 
     settings = load_settings()
@@ -43,7 +47,9 @@ def ask(
 def chat(
     as_json: AsJson = False,
     channel: Annotated[str, typer.Option(help="Behave as on web, telegram or terminal.")] = "terminal",
-    sender: Annotated[str | None, typer.Option(help="Who is talking; the same sender goes on where it was.")] = None,
+    sender: Annotated[
+        str | None, typer.Option(help="A made-up name for who is talking; the same one goes on where it was.")
+    ] = None,
     municipality: Municipality = None,
 ) -> None:
     """Talk to the bot here. With --json each line in is {"text": …} or {"choice": label or id}."""

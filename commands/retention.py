@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 import assembly
-from commands.options import fail
+from commands.options import asked, fail
 from settings import load_settings
 
 retention_app = typer.Typer(help="Gallring: what goes, when and by which rule.", no_args_is_help=True)
 
 Reference = Annotated[str, typer.Argument(help="The submission's reference.")]
-Reason = Annotated[str, typer.Argument(help="Why; kept as a note on the submission.")]
+REASON = "Why (kept as a note on the submission)"
 
 
 @retention_app.command()
@@ -66,29 +66,32 @@ def protocol(
 
 
 @retention_app.command()
-def hold(reference: Reference, reason: Reason) -> None:
-    """Keep a submission, whatever the rules say, until it is released."""
+def hold(reference: Reference) -> None:
+    """Keep a submission, whatever the rules say, until it is released. Asks why, or reads it from standard input."""
     from storage import retention_holds
 
-    _change(retention_holds.set_hold, reference, reason)
+    _change(retention_holds.set_hold, reference)
 
 
 @retention_app.command()
-def release(reference: Reference, reason: Reason) -> None:
-    """Let the rules hold again for a submission."""
+def release(reference: Reference) -> None:
+    """Let the rules hold again for a submission. Asks why, or reads it from standard input."""
     from storage import retention_holds
 
-    _change(retention_holds.clear_hold, reference, reason)
+    _change(retention_holds.clear_hold, reference)
 
 
 @retention_app.command("confirm")
 def confirm(
     reference: Reference,
-    case_number: Annotated[str | None, typer.Option("--case", help="The case's number in the municipality.")] = None,
+    case: Annotated[
+        bool, typer.Option("--case", help="Ask for the case's number, or read it from standard input.")
+    ] = False,
 ) -> None:
     """Confirm that a submission that was handed over is in the municipality's own records."""
     from storage import retention_holds
 
+    case_number = asked("The case's number in the municipality") if case else None
     with assembly.open_database_of(load_settings()) as database:
         try:
             retention_holds.confirm_hand_over(
@@ -98,6 +101,8 @@ def confirm(
             fail(f"no submission with the reference {reference!r}")
         except retention_holds.StatusNotAllowedError:
             fail(f"{reference} is not handed over: change its status first")
+        except ValueError as error:
+            fail(str(error))
 
 
 @retention_app.command("confirm-clock")
@@ -110,9 +115,10 @@ def confirm_clock() -> None:
     typer.echo("confirmed")
 
 
-def _change(change: Callable[..., None], reference: str, reason: str) -> None:
+def _change(change: Callable[..., None], reference: str) -> None:
     from storage.retention_holds import HoldError, SubmissionNotFoundError
 
+    reason = asked(REASON)
     with assembly.open_database_of(load_settings()) as database:
         try:
             change(database, reference.upper(), reason, actor=assembly.staff(), at=datetime.now(UTC))

@@ -1,12 +1,14 @@
-"""`kontakt submissions` and `kontakt reviewers`: what has come in, and who may read it. Every reading is audited."""
+"""`kontakt submissions`: what has come in. Every reading is audited."""
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -15,10 +17,9 @@ from commands.options import AsJson, Municipality, fail, known_municipality
 from settings import load_settings
 
 if TYPE_CHECKING:
-    from storage.submissions import Submission
+    from storage.submissions import Submission, SubmissionSummary
 
 submissions_app = typer.Typer(help="What residents have sent in. Every reading is audited.", no_args_is_help=True)
-reviewers_app = typer.Typer(help="Staff accounts.", no_args_is_help=True)
 
 
 @submissions_app.command("list")
@@ -38,11 +39,15 @@ def submissions_list(
     with assembly.open_database_of(load_settings()) as database:
         rows = submissions.listing(database, status=status, municipality=place, form_id=form_id, limit=limit)
     for row in rows:
-        if as_json:
-            typer.echo(json.dumps(_summary(row), ensure_ascii=False))
-        else:
-            received = f"{row.received_at:%Y-%m-%d %H:%M}"
-            typer.echo(f"{row.reference}  {received}  {row.status:<22} {row.municipality:<9} {row.form_id}")
+        _say(row, as_json)
+
+
+def _say(row: "SubmissionSummary", as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_summary(row), ensure_ascii=False))
+        return
+    received = f"{row.received_at:%Y-%m-%d %H:%M}"
+    typer.echo(f"{row.reference}  {received}  {row.status:<22} {row.municipality or '–':<9} {row.form_id}")
 
 
 def _summary(row: Any) -> dict[str, Any]:
@@ -55,6 +60,31 @@ def _summary(row: Any) -> dict[str, Any]:
         "received_at": row.received_at.isoformat(),
         "status": row.status,
     }
+
+
+@submissions_app.command("find")
+def submissions_find(as_json: AsJson = False) -> None:
+    """Find submissions by name, personnummer, reference or case number: one line of standard input, or asked for here.
+
+    Never an argument: those are seen by others on this machine. Whole names and whole words of names. No answers.
+    """
+    from forms.identities import number_in
+    from storage import search
+
+    if sys.stdin.isatty():
+        sys.stderr.write("name, personnummer, reference or case number: ")
+        sys.stderr.flush()
+    text, at = sys.stdin.buffer.readline().decode("utf-8", "replace").strip(), datetime.now(UTC)
+    if not text:
+        fail("nothing to look for: give a name, personnummer, reference or case number on standard input")
+    number = number_in(text, at.astimezone(ZoneInfo("Europe/Stockholm")).date())
+    with assembly.open_database_of(load_settings()) as database:
+        found = search.find(database, text, number=number, actor=assembly.staff(), at=at)
+    for row in found.summaries:
+        _say(row, as_json)
+    shown = f", the newest {len(found.summaries)} are shown" if found.number > len(found.summaries) else ""
+    owed = f"; {found.owed} from before can be found by reference only as yet" if found.owed else ""
+    assembly.note(f"{found.number} found{shown}{owed}")
 
 
 @submissions_app.command("show")
@@ -77,7 +107,7 @@ def submissions_export(
     to: Annotated[Path | None, typer.Option(help="File to write (mode 0600); default standard output.")] = None,
 ) -> None:
     """Export all that is kept of one submission as JSON, for case records or for the person. The reading is audited."""
-    text = json.dumps(_everything(_open(reference)), ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(_everything(_open(reference, "submission.exported")), ensure_ascii=False, indent=2) + "\n"
     if to is None:
         typer.echo(text, nl=False)
         return
@@ -116,23 +146,16 @@ def _rows(entries: Iterable[Any]) -> list[dict[str, Any]]:
     return [{k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()} for row in rows]
 
 
-def _open(reference: str) -> "Submission":
-    from storage import submissions
+def _open(reference: str, also: str | None = None) -> "Submission":
+    """The submission, opened; `also`: one more event that is written of it."""
+    from storage import audit, submissions
 
     with assembly.open_database_of(load_settings()) as database:
-        wanted = submissions.read_reference(reference)
-        found = wanted and submissions.open_submission(database, wanted, actor=assembly.staff(), at=datetime.now(UTC))
+        wanted, at = submissions.read_reference(reference), datetime.now(UTC)
+        found = wanted and submissions.open_submission(database, wanted, actor=assembly.staff(), at=at)
+        if found and also:
+            subject = found.summary.reference
+            audit.append(database, actor=assembly.staff(), event=also, subject=subject, at=at)
     if not found:
         fail(f"no submission with the reference {reference!r}")
     return found
-
-
-@reviewers_app.command("add")
-def reviewers_add() -> None:
-    """Make a link with which one person can make an account. It works once, for 30 minutes."""
-    from storage import reviewers
-
-    settings = load_settings()
-    with assembly.open_database_of(settings) as database:
-        token = reviewers.create_invitation(database, datetime.now(UTC), actor=assembly.staff())
-    typer.echo(f"http://{settings.host}:{settings.review_port}/valkommen/{token}")

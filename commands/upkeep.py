@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -40,10 +41,23 @@ def evaluate(as_json: AsJson = False) -> None:
         fail(f"not good enough: {', '.join(short)}")
 
 
-def migrate() -> None:
+def migrate(
+    grant_to: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL: the service's own role, which is granted what it needs. Run it as the owner."),
+    ] = None,
+) -> None:
     """Make the database, or bring it to this version. Keys are made on the very first run."""
-    with assembly.open_database_of(load_settings()):
+    from storage import database_roles
+
+    settings = load_settings()
+    if grant_to is not None:
+        database_roles.refuse(settings.database, grant_to)
+    with assembly.open_database_of(settings):
         assembly.note("the database is up to date")
+    if grant_to is not None:
+        database_roles.grant(settings.database, grant_to)
+        assembly.note(f"{grant_to} may do what the service needs, and only read and add to the audit trail")
 
 
 def doctor() -> None:
@@ -55,5 +69,6 @@ def doctor() -> None:
     except SettingsError as error:
         findings = [Finding("settings", str(error))]
     for finding in findings:
-        typer.echo(f"ok    {finding.name}" if finding.problem is None else f"FAIL  {finding.name}: {finding.problem}")
-    raise typer.Exit(1 if any(finding.problem for finding in findings) else 0)
+        mark = "FAIL" if finding.serious else "warn"
+        typer.echo(f"ok    {finding.name}" if finding.problem is None else f"{mark}  {finding.name}: {finding.problem}")
+    raise typer.Exit(1 if any(finding.problem and finding.serious for finding in findings) else 0)

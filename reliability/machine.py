@@ -172,6 +172,8 @@ class Conversations(RuleBasedStateMachine):
         if again is None:
             self.first[posted] = response
             expected.hear(posted.said, draft.token if draft else "")
+            for mark in _marks(response):
+                expected.shown[mark] = expected.relevant()
             if turn.reply_to is not None:
                 self.owed[turn.reply_to] += json.loads(json.dumps(response.to_json()["replies"]))
             else:
@@ -251,6 +253,12 @@ class Conversations(RuleBasedStateMachine):
         ground.sent_in += sent_in
         if ground.runs % 100 == 1:
             assert audit.verify(database) == []
+
+
+def _marks(response: Response) -> list[str]:
+    """What stands behind each "Skicka in" of a response."""
+    ids = [choice.id.split(":") for reply in response.replies for choice in reply.choices]
+    return [id[3] for id in ids if id[2:3] == ["submit"]]
 
 
 def _known(ids: Any) -> list[str]:

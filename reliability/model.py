@@ -35,6 +35,8 @@ class Expected:
     """What the bot asked last beside the form: whether to cancel, or what to change."""
     sent_in: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Token -> answers of every form that was sent in."""
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What stands behind "Skicka in" -> the answers that the summary showed."""
 
     # -- where it is -----------------------------------------------------------------------------------------------
 
@@ -51,6 +53,10 @@ class Expected:
     def open_question(self) -> str | None:
         """The one that a text answers; None at the summary."""
         return self.asking if self.asking in self.path() else self.next_question()
+
+    def relevant(self) -> dict[str, Any]:
+        """The answers on the path."""
+        return {slot: self.answers[slot] for slot in self.path() if slot in self.answers}
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -101,10 +107,11 @@ class Expected:
             self._end()
 
     def _act(self, action: str, detail: str) -> None:
-        if action == "submit" and self.next_question() is None:
+        if action == "submit" and self.open_question() is None:
             assert self.token is not None
-            self.sent_in[self.token] = {slot: self.answers[slot] for slot in self.path()}
-            self._end()
+            if not detail or self.shown.get(detail) == self.relevant():
+                self.sent_in[self.token] = self.relevant()
+                self._end()
         elif action == "cancel" and detail == "yes":
             self._end()
         elif action in ("cancel", "change") and not detail:

@@ -208,7 +208,7 @@ def _asks(form: Form, answers: Mapping[str, Value], token: str = "") -> Callable
         if not any(choice_id.startswith(f"d:{token}") for choice_id, _ in heard.choices):
             return False
         if question is None:
-            return any(choice_id.endswith(":submit") for choice_id, _ in heard.choices)
+            return any(choice_id.split(":")[2:3] == ["submit"] for choice_id, _ in heard.choices)
         return in_language(question.text, "sv") in heard.text
 
     return wanted

@@ -24,9 +24,11 @@ from review.desk import Desk
 from review.error_pages import make_error_pages
 from review.keeping import confirm_hand_over, hold, release
 from review.labels import load_channels, load_event_texts, load_missed_reasons, load_statuses
+from review.log_review import show_log_review
 from review.missed_list import show_missed_questions
 from review.pages import make_engine
 from review.passwords import Passwords
+from review.search import search_submissions
 from review.sign_in import show_sign_in, sign_in, sign_out
 from review.submission_list import show_list
 from review.submission_page import add_note, change_status, show_submission
@@ -111,6 +113,7 @@ def create_app(
             show_invitation,
             accept_invitation,
             show_list,
+            search_submissions,
             show_submission,
             change_status,
             add_note,
@@ -119,6 +122,7 @@ def create_app(
             hold,
             release,
             show_missed_questions,
+            show_log_review,
         ],
     )
     files = create_static_files_router("/static", [STATIC], opt={"asset": True}, include_in_schema=False)

@@ -17,7 +17,7 @@ from review.access import staff_cookie, visit_cookie
 from review.desk import Desk, StaffRequest, desk_of
 from review.form_data import fields_of
 from review.pages import page
-from storage import audit, reviewers
+from storage import audit, audit_review, reviewers
 from storage.reviewers import Reviewer
 
 WINDOW: Final = timedelta(minutes=1)
@@ -25,7 +25,7 @@ MOST_PER_NAME: Final = 5
 """Attempts in WINDOW for one username from one address."""
 MOST_PER_ADDRESS: Final = 30
 """Attempts in WINDOW from one address, whatever the username."""
-ONWARD: Final = re.compile(r"/inkommet(/[0-9A-Z]{8})?|/fragor")
+ONWARD: Final = re.compile(r"/inkommet(/[0-9A-Z]{8})?|/fragor|/loggkontroll")
 """Where a sign-in may lead: our own pages, nothing else."""
 WRONG: Final = "Användarnamnet eller lösenordet stämmer inte. Kontrollera stavningen och försök igen."
 NOTICES: Final = {"konto": "Kontot är skapat. Nu kan du logga in.", "utloggad": "Du är utloggad."}
@@ -49,6 +49,7 @@ def sign_in(request: StaffRequest) -> Response[Any]:
     _count_attempt(desk, username, request.client.host if request.client else "", at)
     reviewer = _reviewer_with(desk, username, password)
     if reviewer is None:
+        _write_down_failure(desk, username, at)
         return _page(request, _onward(onward), username=username, problem=WRONG)
     reviewers.forget_failures(desk.database, username)
     if desk.passwords.is_outdated(reviewer.password_hash):
@@ -103,6 +104,13 @@ def _write_down(desk: Desk, event: str, reviewer: Reviewer, at: datetime) -> Non
 
 def _onward(address: str) -> str:
     return address if ONWARD.fullmatch(address) else "/inkommet"
+
+
+def _write_down_failure(desk: Desk, username: str, at: datetime) -> None:
+    """For an unknown name too, so that it takes as long; but not what was typed, which may be a password."""
+    known = reviewers.find(desk.database, username)
+    subject = audit_review.NO_ACCOUNT if known is None else known.username
+    audit.append(desk.database, actor="system", event=audit_review.SIGN_IN_FAILED, subject=subject, at=at)
 
 
 def _page(

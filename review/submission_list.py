@@ -1,8 +1,8 @@
 """The list of submissions: reference, form, municipality, time, status, channel, language. Never an answer,
 never a name.
 
-There is no search in what people have written: case handling may be searched by name and number only, and
-that is left to the municipality's own case system.
+There is no search in what people have written: case handling may be searched by name and number only, which is in
+`search`.
 """
 
 import re

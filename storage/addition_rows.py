@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import audit, intake
+from storage import audit, intake, notices
 from storage.addition_tables import SubmissionAdditionRow, SubmissionRequestRow
 from storage.encryption import DataKey, Keyring
 from storage.tables import SubmissionRow
@@ -59,6 +59,8 @@ def write_addition(session: Session, row: SubmissionRow, added: Added, *, actor:
     session.flush()
     event = f"submission.{_EVENTS.get(added.kind, 'answered')}"
     audit.record(session, actor=actor, event=event, subject=row.reference, at=added.added_at)
+    if session.info.get("submitted") != row.reference:  # of which staff are told anyway
+        notices.write(session, "addition", row.municipality, added.added_at)
 
 
 def read_requests(session: Session, row: SubmissionRow) -> tuple[Request, ...]:

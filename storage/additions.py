@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from storage import addition_rows, audit, intake, submissions
+from storage import addition_rows, audit, intake, lookups, submissions
 from storage.addition_rows import Added, Request
 from storage.addition_tables import SubmissionRequestRow
 from storage.database import Database
@@ -78,6 +78,7 @@ def can_be_withdrawn(status: str) -> bool:
 @dataclass(frozen=True)
 class Addition:
     """Effect: a resident adds to a submission, as the answer to a request or unasked. `by`: who, in their own words.
+    `names`, `numbers`: what it tells of people, to find the submission by; numbers as twelve digits.
 
     With the last answer that staff wait for, the status is in_review.
     """
@@ -86,6 +87,8 @@ class Addition:
     request_id: int | None
     text: str
     by: str | None
+    names: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
     def write(self, session: Session, at: datetime) -> None:
         """Writes submission.supplemented, whatever the status is. Raises EffectRefusedError when the submission is
@@ -97,6 +100,7 @@ class Addition:
             if request is None or request.submission_id != row.id or request.answered_at is not None:
                 raise EffectRefusedError("this is asked for no more")
             request.answered_at = at
+        lookups.write(session, row.id, names=self.names, numbers=self.numbers)
         kind = addition_rows.ADDITION if self.request_id is None else addition_rows.ANSWER
         added = Added(at, kind, self.text, self.by, self.request_id)
         addition_rows.write_addition(session, row, added, actor="resident")

@@ -2,13 +2,14 @@
 
 Every event's hash covers the event and the hash before it; a sealed anchor holds how many there are and the last hash.
 So an entry that was changed, removed, moved or cut from the end shows. That the whole database was put back from an
-earlier day shows in `audit_anchors`. Details hold ids and statuses, never personal data.
+earlier day shows in `audit_anchors`. Details hold ids and statuses, never personal data. Triggers in the database
+refuse to change or remove an entry (revision 0009), and so do the service's rights on PostgreSQL (`database_roles`).
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -99,6 +100,14 @@ def trail(database: Database, subject: str) -> list[AuditEvent]:
     query = select(AuditEventRow).where(AuditEventRow.subject == subject).order_by(AuditEventRow.number)
     with database.reading() as session:
         return [_entry(row) for row in session.scalars(query)]
+
+
+def since(database: Database, at: datetime) -> Iterator[AuditEvent]:
+    """All events from that time on, in order, some hundreds at a time. A read of the database is open meanwhile."""
+    query = select(AuditEventRow).where(AuditEventRow.at >= at).order_by(AuditEventRow.number)
+    with database.reading() as session:
+        for row in session.scalars(query.execution_options(yield_per=500)):
+            yield _entry(row)
 
 
 def last(database: Database) -> tuple[int, str] | None:

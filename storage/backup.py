@@ -1,8 +1,9 @@
 """Backups: made while everything goes on, checked by a rehearsal in memory, put into an empty database.
 
-One file holds one moment's state of every table, sealed with the installation's keys, and either database restores
-what the other gave. The keys are not in it. A backup of an older revision is put into tables of that revision and
-migrated, all in the one transaction. The file's format is in `backup_file`, its lines in `backup_rows`.
+One file holds one moment's state of every table, sealed with a key of its day, and either database restores what the
+other gave. The keys are not in it; when that of its day is destroyed (`backup_keys`), it can be read no more. A backup
+of an older revision is put into tables of that revision and migrated, all in the one transaction. The file's format is
+in `backup_file`, its lines in `backup_rows`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from storage import audit, backup_file, backup_rows
 from storage.backup_check import move_schema, problems
 from storage.backup_file import BackupError
+from storage.backup_keys import BackupKey, day_of_backup
 from storage.backup_rows import SHORT_LIVED, Header, Tally
 from storage.database import REVISION, Database, check_schema
 from storage.encryption import Keyring, SealError
@@ -59,31 +61,32 @@ class Restored:
     short_lived: int
 
 
-def make_backup(database: Database, target: Path, at: datetime) -> Backup:
+def make_backup(database: Database, target: Path, at: datetime, key: BackupKey) -> Backup:
     """Write one moment's state of the whole database to a new file. Nobody has to wait for it.
 
-    Raises BackupError and DatabaseUnavailableError; there is no file at `target` then.
+    Raises BackupError, DatabaseUnavailableError, and KeyFileError when the clock is before the key's day; there is no
+    file at `target` then.
     """
-    keyring, tallies = database.keyring, dict[str, Tally]()
+    keyring, tallies, day = database.keyring, dict[str, Tally](), day_of_backup(key, at)
     header = Header(REVISION, at.astimezone(UTC), keyring.fingerprint("", _PURPOSE))
     with backup_file.new_file(target) as file, database.reading() as session:
         connection = _of_one_moment(session)
         last = _last_event(connection)
-        backup_file.write_lines(file, keyring, backup_rows.dump(connection, header, tallies))
+        backup_file.write_lines(file, key, day, backup_rows.dump(connection, header, tallies))
     return Backup(header.made_at, REVISION, {name: tally.rows for name, tally in tallies.items()}, *last)
 
 
-def check_backup(path: Path, keyring: Keyring) -> Backup:
+def check_backup(path: Path, keyring: Keyring, key: BackupKey) -> Backup:
     """Restore a backup into memory, and see whether everything there can be read. Takes as much memory as it holds.
 
     Raises BackupError when it cannot be restored; what is wrong with the content itself is in `problems`.
     """
     with _in_memory(keyring) as session:
-        return _take_in(session, path, keyring, frozenset()).backup
+        return _take_in(session, path, keyring, key, frozenset()).backup
 
 
 def restore(
-    path: Path, url: str, keyring: Keyring, at: datetime, *, actor: str, tombstones: Collection[str]
+    path: Path, url: str, keyring: Keyring, key: BackupKey, at: datetime, *, actor: str, tombstones: Collection[str]
 ) -> Restored:
     """Put a backup into an empty, migrated database, all of it or nothing; writes backup.restored.
 
@@ -101,7 +104,7 @@ def restore(
             connection = session.connection()
             _refuse_used(connection)
             session.execute(delete(KeyCheckRow))
-            restored = _take_in(session, path, keyring, frozenset(tombstones))
+            restored = _take_in(session, path, keyring, key, frozenset(tombstones))
             _go_on_counting(connection)
             details: dict[str, audit.Detail] = {
                 "made_at": restored.backup.made_at.isoformat(timespec="seconds"),
@@ -115,9 +118,9 @@ def restore(
     return restored
 
 
-def _take_in(session: Session, path: Path, keyring: Keyring, tombstones: frozenset[str]) -> Restored:
+def _take_in(session: Session, path: Path, keyring: Keyring, key: BackupKey, tombstones: frozenset[str]) -> Restored:
     """Everything of a backup into the session's empty database, checked, and brought to this program's revision."""
-    connection, lines = session.connection(), backup_file.read_lines(path, keyring)
+    connection, lines = session.connection(), backup_file.read_lines(path, keyring, key)
     header = backup_rows.read_header(lines)
     if header.lookup != keyring.fingerprint("", _PURPOSE):
         raise BackupError(f"the backup {path} was made with another lookup.key: restore it from the backup of the keys")

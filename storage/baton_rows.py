@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import addition_rows, form_snapshots
+from storage import addition_rows, form_snapshots, lookups
 from storage.addition_rows import Added
 from storage.baton_tables import BatonLinkRow, BatonRow
 from storage.encryption import Keyring
@@ -126,6 +126,8 @@ def tell(session: Session, row: BatonRow, at: datetime) -> None:
         if not (_is_of_this_turn(session, submission) and link.state == "approved"):
             by, when = content["name"] or content["called"], link.answered_at or at
             added = Added(when, _KINDS[link.state], content["reason"], by)
+            if content["name"]:
+                lookups.write(session, submission.id, names=(content["name"],))
             addition_rows.write_addition(session, submission, added, actor="resident")
         link.content_sealed = seal_link(session, link.link_key, {**content, "told": True})
     session.flush()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.encryption import Keyring, sync_directory
+from storage.encryption import Keyring
+from storage.key_files import sync_directory
 
 
 class ChainedFileError(Exception):

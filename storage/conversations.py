@@ -118,8 +118,9 @@ def save(
     missed: missed_questions.MissedQuestion | None = None,
     effects: Sequence[Effect] = (),
 ) -> Conversation:
-    """Save one turn in one transaction: the message handled, conversation and draft, replies to send, the question
-    where it was missed, the submission, and then its effects in their order.
+    """Save one turn in one transaction: the message handled, the conversation, replies to send, the question where it
+    was missed, the submission, then its effects in their order, and last the draft, which an effect may have let go of
+    elsewhere.
 
     With a draft go the stored responses that may quote it; only a receipt is kept, when the turn has a submission.
     Returns `after` with its new version. Raises ConversationChangedError, also when an effect is refused, and
@@ -137,7 +138,6 @@ def save(
                 raise ConversationChangedError("this message is handled")
             sender_key = _sender_key(keyring, saved.channel, saved.sender)
             conversation_id = _save_conversation(session, keyring, sender_key, saved, at)
-            drafts.save(session, conversation_id, sender_key, before.draft, saved.draft)
             ended = before.draft is not None and (saved.draft is None or saved.draft.token != before.draft.token)
             kept = RESPONSES_KEPT if not ended else 1 if submission is not None else 0
             deliveries.drop_responses(session, conversation_id, before_version=saved.version - kept + 1)
@@ -158,6 +158,7 @@ def save(
                 intake.insert(session, submission, actor="resident", at=at)
             for effect in effects:
                 effect.write(session, at)
+            drafts.save(session, conversation_id, sender_key, before.draft, saved.draft)
     except (intake.AlreadySubmittedError, EffectRefusedError):
         raise ConversationChangedError("another turn was saved at the same time") from None
     except IntegrityError as error:

@@ -15,6 +15,7 @@ from sqlalchemy import Insert, exc, inspect, select, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.orm import Session, sessionmaker
 
+from storage.database_roles import may_migrate
 from storage.encryption import Keyring, SealError
 from storage.engine import (
     WAIT_SECONDS,
@@ -38,7 +39,7 @@ __all__ = [
     "migrate",
 ]
 
-REVISION: Final = "0006"
+REVISION: Final = "0009"
 """The newest revision in migrations/versions; a test compares. Revisions are numbered, so that newer can be told."""
 
 _PROOF: Final = b"kontakt"
@@ -48,9 +49,12 @@ _PROOF_CONTEXT: Final = "key_check"
 class Database:
     """An open database with its keys. Safe to share between threads; every call takes its own connection."""
 
-    def __init__(self, url: str, keyring: Keyring) -> None:
-        """Raises DatabaseError when it is not set up, of another revision, open to others, or of other keys."""
-        self._keyring = keyring
+    def __init__(self, url: str, keyring: Keyring, *, notices: bool = False) -> None:
+        """`notices`: keep notices of what is new for staff, see `notices`.
+
+        Raises DatabaseError when it is not set up, of another revision, open to others, or of other keys.
+        """
+        self._keyring, self._notices = keyring, notices
         self._engine = make_engine(parse(url))
         self._one_writer = threading.Lock() if self._engine.dialect.name == "sqlite" else None
         self._reading = sessionmaker(self._engine, expire_on_commit=False)
@@ -78,6 +82,7 @@ class Database:
         with translated(), self._turn_to_write(), self._writing() as session, session.begin():
             session.connection()  # takes the write lock now, not at the first statement
             session.info["keyring"] = self.keyring
+            session.info["notices"] = self._notices
             yield session
 
     @contextmanager
@@ -157,10 +162,12 @@ def migrate(url: str) -> None:
         with translated():
             with engine.connect() as connection:
                 stored = _stored_revision(connection)
-            if stored == REVISION:
-                return
-            if stored is not None:
-                _refuse_newer(stored, engine.url)
+                if stored == REVISION:
+                    return
+                if stored is not None:
+                    _refuse_newer(stored, engine.url)
+                if not may_migrate(connection):
+                    _check_revision(connection, "let its owner run kontakt migrate")
             with engine.execution_options(kontakt_writes=True).begin() as connection:
                 _upgrade(connection)
     except exc.DBAPIError as error:
@@ -207,16 +214,16 @@ def _stored_revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _check_revision(connection: Connection) -> None:
+def _check_revision(connection: Connection, otherwise: str = "run kontakt migrate") -> None:
     stored = _stored_revision(connection)
     if stored == REVISION:
         return
     if stored is None:
-        raise DatabaseError(f"the database {display_name(connection.engine.url)} is not set up: run kontakt migrate")
+        raise DatabaseError(f"the database {display_name(connection.engine.url)} is not set up: {otherwise}")
     _refuse_newer(stored, connection.engine.url)
     raise DatabaseError(
         f"the database {display_name(connection.engine.url)} is of revision {stored}, this program needs {REVISION}:"
-        " run kontakt migrate"
+        f" {otherwise}"
     )
 
 

@@ -209,11 +209,6 @@ def delivered(database: Database, id: int) -> None:
     _remove(database, id)
 
 
-def give_up(database: Database, id: int) -> None:
-    """The reply cannot be delivered (the resident has blocked the bot, say): its row goes."""
-    _remove(database, id)
-
-
 def postpone(database: Database, id: int, until: datetime, *, failed: bool = True) -> None:
     """Try the reply again at `until`, not before; its recipient's later replies wait behind it.
 

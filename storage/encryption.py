@@ -6,15 +6,11 @@ texts. The key id in front of each sealed value tells which key opens it; sealin
 A submission has a key of its own, a `DataKey`, which is stored sealed by the keyring.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +19,21 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from storage.key_files import (
+    KEY_BYTES,
+    KeyFileError,
+    damaged,
+    decode_key,
+    make_file,
+    new_key,
+    read_file,
+    refuse_open_to_others,
+)
+
 ENCRYPTION_FILE: Final = "encryption.keys"
 LOOKUP_FILE: Final = "lookup.key"
 SESSION_FILE: Final = "session.key"
 
-_KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 BY_KEYRING: Final = b"\x01"
 """What every value begins with that a keyring has sealed, and no other."""
@@ -35,10 +41,6 @@ _BY_DATA_KEY: Final = b"\x02"
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 PREFIX_BYTES: Final = 34
 """As many bytes of a sealed value as are needed to tell which key it is sealed with."""
-
-
-class KeyFileError(Exception):
-    """A key is missing, readable by others or damaged; the message is one line that names the fix."""
 
 
 class SealError(Exception):
@@ -57,13 +59,13 @@ class DataKey:
 
     def seal_json(self, value: Any, context: str) -> bytes:
         """Seal a plain JSON value; it opens only with the same `context`."""
-        return _seal(self.key, _BY_DATA_KEY, _to_json(value), context)
+        return seal_with(self.key, _BY_DATA_KEY, _to_json(value), context)
 
     def open_json(self, sealed: bytes, context: str) -> Any:
         """The value that `seal_json` was given. Raises SealError."""
         if sealed[:1] != _BY_DATA_KEY:
             raise SealError("a stored value is not sealed with a data key")
-        return json.loads(_open(self.key, _BY_DATA_KEY, sealed, context))
+        return json.loads(open_with(self.key, _BY_DATA_KEY, sealed, context))
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,7 +99,7 @@ class Keyring:
 
     def seal(self, data: bytes, context: str) -> bytes:
         """Encrypt `data`; it opens only with the same `context` (say: table, row and column)."""
-        return _seal(self.keys[self.sealing], prefix_of(self.sealing), data, context)
+        return seal_with(self.keys[self.sealing], prefix_of(self.sealing), data, context)
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Decrypt what `seal` made. Raises SealError, UnknownKeyError."""
@@ -107,7 +109,7 @@ class Keyring:
         key = self.keys.get(key_id)
         if key is None:
             raise UnknownKeyError("a stored value is sealed with a key that is not among the key files")
-        return _open(key, sealed[: 2 + sealed[1]], sealed, context)
+        return open_with(key, sealed[: 2 + sealed[1]], sealed, context)
 
     def seal_json(self, value: Any, context: str) -> bytes:
         """Seal a plain JSON value. Lone surrogates and NUL survive the round trip."""
@@ -125,7 +127,7 @@ class Keyring:
 
 def make_data_key() -> DataKey:
     """A new random key for one submission."""
-    return DataKey(secrets.token_bytes(_KEY_BYTES))
+    return DataKey(secrets.token_bytes(KEY_BYTES))
 
 
 def prefix_of(key_id: str) -> bytes:
@@ -142,7 +144,7 @@ def key_id_of(sealed: bytes) -> str | None:
 
 def new_key_line() -> str:
     """A line for `encryption.keys`: a new key with a new id."""
-    return f"{secrets.token_hex(4)} {_new_key()}\n"
+    return f"{secrets.token_hex(4)} {new_key()}\n"
 
 
 def make_keys(directory: Path) -> None:
@@ -151,23 +153,23 @@ def make_keys(directory: Path) -> None:
         directory.mkdir(parents=True, mode=0o700)
     if not any(directory.iterdir()):
         directory.chmod(0o700)
-    _make_file(directory / ENCRYPTION_FILE, new_key_line())
-    _make_file(directory / LOOKUP_FILE, f"{_new_key()}\n")
-    _make_file(directory / SESSION_FILE, f"{_new_key()}\n")
+    make_file(directory / ENCRYPTION_FILE, new_key_line())
+    make_file(directory / LOOKUP_FILE, f"{new_key()}\n")
+    make_file(directory / SESSION_FILE, f"{new_key()}\n")
 
 
 def load_keys(directory: Path) -> Keyring:
     """Read the key files. Raises KeyFileError when one is missing, readable by others or damaged."""
     if not directory.is_dir():
         raise KeyFileError(f"the key directory {directory} is missing: restore it from the backup of the keys")
-    _refuse_open_to_others(directory, "700")
+    refuse_open_to_others(directory, "700")
     keys, stamp = _read_encryption(directory / ENCRYPTION_FILE)
     lookup, session = directory / LOOKUP_FILE, directory / SESSION_FILE
     return Keyring(
         sealing=next(iter(keys)),
         keys=keys,
-        lookup=_decode_key(_read_file(lookup), f"the key file {lookup}"),
-        session_secret=_decode_key(_read_file(session), f"the key file {session}"),
+        lookup=decode_key(read_file(lookup), f"the key file {lookup}"),
+        session_secret=decode_key(read_file(session), f"the key file {session}"),
         file=directory / ENCRYPTION_FILE,
         stamp=stamp,
     )
@@ -184,7 +186,7 @@ def keyring_from_texts(encryption: str, lookup: str, session: str) -> Keyring:
             raise KeyFileError(f"the setting {name} is missing: restore it from the backup of the keys")
     first, *others = (f"the setting {name}" for name in names)
     keys = _read_lines(encryption.replace(",", "\n"), first)
-    return Keyring(next(iter(keys)), keys, _decode_key(lookup, others[0]), _decode_key(session, others[1]))
+    return Keyring(next(iter(keys)), keys, decode_key(lookup, others[0]), decode_key(session, others[1]))
 
 
 def _read_lines(text: str, place: str) -> dict[str, bytes]:
@@ -194,19 +196,21 @@ def _read_lines(text: str, place: str) -> dict[str, bytes]:
             continue
         key_id, _, encoded = line.strip().partition(" ")
         if not _KEY_ID.fullmatch(key_id) or key_id in keys:
-            raise _damaged(place)
-        keys[key_id] = _decode_key(encoded, place)
+            raise damaged(place)
+        keys[key_id] = decode_key(encoded, place)
     if not keys:
-        raise _damaged(place)
+        raise damaged(place)
     return keys
 
 
-def _seal(key: bytes, header: bytes, data: bytes, context: str) -> bytes:
+def seal_with(key: bytes, header: bytes, data: bytes, context: str) -> bytes:
+    """Encrypt `data` with a key; `header` stands in front, and it opens only with the same header and context."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return header + nonce + AESGCM(key).encrypt(nonce, data, header + _bytes(context))
 
 
-def _open(key: bytes, header: bytes, sealed: bytes, context: str) -> bytes:
+def open_with(key: bytes, header: bytes, sealed: bytes, context: str) -> bytes:
+    """Decrypt what `seal_with` made. Raises SealError."""
     start = len(header)
     nonce, body = sealed[start : start + _NONCE_BYTES], sealed[start + _NONCE_BYTES :]
     if len(nonce) != _NONCE_BYTES:
@@ -225,76 +229,12 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")
-
-
-def _make_file(path: Path, content: str) -> None:
-    """Whole or not at all, also when two processes start at once or one is killed: written aside, then linked."""
-    if path.exists():
-        return
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(aside, path)
-        except FileExistsError:
-            return
-    finally:
-        aside.unlink()
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """The files' names in a directory are on the disk when this returns."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _read_encryption(path: Path) -> tuple[dict[str, bytes], tuple[int, ...]]:
     """The keys, and what the file looked like before they were read."""
     stamp = _stamp(path) if path.exists() else ()
-    return _read_lines(_read_file(path), f"the key file {path}"), stamp
+    return _read_lines(read_file(path), f"the key file {path}"), stamp
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _read_file(path: Path) -> str:
-    try:
-        _refuse_open_to_others(path, "600")
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        raise KeyFileError(f"the key file {path} is missing: restore it from the backup of the keys") from None
-    except UnicodeDecodeError:
-        raise _damaged(f"the key file {path}") from None
-    except OSError as error:
-        raise KeyFileError(f"the key file {path} cannot be read ({error.strerror})") from None
-
-
-def _refuse_open_to_others(path: Path, mode: str) -> None:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise KeyFileError(f"{path} is open to other users of this machine: run chmod {mode} {path}")
-
-
-def _decode_key(encoded: str, place: str) -> bytes:
-    try:
-        key = base64.b64decode(encoded.strip().encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise _damaged(place) from None
-    if len(key) != _KEY_BYTES:
-        raise _damaged(place)
-    return key
-
-
-def _damaged(place: str) -> KeyFileError:
-    return KeyFileError(f"{place} is damaged: restore it from the backup of the keys")

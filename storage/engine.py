@@ -28,6 +28,9 @@ SQLITE_SETTINGS: Final = (
 )
 """Name, value set, value read back."""
 
+_NOT_ALLOWED: Final = "42501"
+"""PostgreSQL's code for what a role has not been granted."""
+
 _POSTGRESQL_OPTIONS: Final = (
     f"-c timezone=UTC -c lock_timeout={WAIT_SECONDS}s -c statement_timeout=15s"
     " -c idle_in_transaction_session_timeout=60s"
@@ -162,12 +165,18 @@ def _refuse_missing_or_open(path: Path) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What the library raises for a database that does not answer becomes DatabaseUnavailableError."""
+    """What the library raises for a database that does not answer becomes DatabaseUnavailableError; for a role that
+    may not do something, DatabaseError."""
     try:
         yield
     except exc.TimeoutError as error:
         raise DatabaseUnavailableError(f"no database connection was free for {WAIT_SECONDS} seconds") from error
-    except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
+    except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError) as error:
+        if getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
+            raise DatabaseError(
+                f"the database's role may not do that ({reason(error)}): it is for the tables' owner,"
+                " or the owner has not run kontakt migrate --grant-to for this role"
+            ) from error
         raise
     except exc.DBAPIError as error:
         raise DatabaseUnavailableError(f"the database did not answer: {reason(error)}") from error

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import audit, form_snapshots
+from storage import audit, form_snapshots, lookups, notices
 from storage.encryption import DataKey, Keyring, SealError, key_id_of, make_data_key
 from storage.tables import SubmissionKeyRow, SubmissionRow
 
@@ -33,6 +33,7 @@ class NewSubmission:
 
     `code`: six digits, told to the resident once, that go with the reference; None: its status is told to nobody.
     `given`: slot -> {"by": who answered, "at": ISO time in UTC}. `signed_on_paper`: a signed paper was registered.
+    `names`, `numbers`: what staff find it by; numbers are personnummer or samordningsnummer, as twelve digits.
     """
 
     reference: str
@@ -48,6 +49,8 @@ class NewSubmission:
     code: str | None = None
     given: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     signed_on_paper: bool = False
+    names: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 def make_reference() -> str:
@@ -107,9 +110,11 @@ def insert(session: Session, new: NewSubmission, *, actor: str, at: datetime) ->
     session.add(row)
     session.flush()
     _keep_key(session, keyring, row, data_key)
+    lookups.write(session, row.id, names=new.names, numbers=new.numbers)
     session.info["submitted"] = new.reference  # for what is written after it in the same transaction
     details: dict[str, audit.Detail] = {"form_id": new.form_id, "channel": new.channel}
     audit.record(session, actor=actor, event="submission.received", subject=new.reference, at=at, details=details)
+    notices.write(session, "submission", new.municipality, at)
 
 
 def content_context(reference: str) -> str:

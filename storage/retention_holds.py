@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import audit, intake
+from storage import audit, intake, lookups
 from storage.database import Database
 from storage.retention_tables import HandOverRow, SubmissionHoldRow
 from storage.submissions import StatusNotAllowedError, SubmissionNotFoundError, row_to_change
@@ -78,6 +78,7 @@ def confirm_hand_over(
             found = HandOverRow(submission_id=row.id)
             session.add(found)
         found.case_number_sealed, found.confirmed_at, found.actor = sealed, at, actor
+        lookups.set_case_number(session, row.id, number)
         session.flush()
         details: dict[str, audit.Detail] = {"case_number": number is not None}
         audit.record(
@@ -101,12 +102,18 @@ def hand_over_of(database: Database, reference: str) -> HandOver | None:
         if found is None:
             return None
         row, hand_over = found
-        number = None
-        if hand_over.case_number_sealed is not None:
-            key = intake.find_key(session, row)
-            sealed, context = hand_over.case_number_sealed, number_context(row.reference)
-            number = intake.open_json(session.info["keyring"], key, sealed, context)
+        number = case_number_of(session, row)
     return HandOver(hand_over.confirmed_at, hand_over.actor, number)
+
+
+def case_number_of(session: Session, row: SubmissionRow) -> str | None:
+    """The case number of a submission that has one. Raises SealError when the submission's key is destroyed."""
+    found = session.get(HandOverRow, row.id)
+    if found is None or found.case_number_sealed is None:
+        return None
+    key, context = intake.find_key(session, row), number_context(row.reference)
+    number: str = intake.open_json(session.info["keyring"], key, found.case_number_sealed, context)
+    return number
 
 
 def set_hold(database: Database, reference: str, reason: str, *, actor: str, at: datetime) -> None:

@@ -34,6 +34,10 @@ LEAST_DAYS: Final[Mapping[str, int]] = {
 }
 """Every kind but submissions, in the order in which they are purged, and the fewest days that do no harm: Telegram
 sends a message again for a day, and a sign-in is valid for some hours."""
+BACKUPS: Final = "backups"
+_BACKUP_DAYS: Final = (7, 365)
+"""The fewest, since after a holiday somebody must still be able to put a backup back; and the most, since what is to be
+kept for years is no backup."""
 NEVER: Final = "never"
 UNDECIDED: Final = "undecided"
 _MOST_DAYS: Final = 36500
@@ -72,6 +76,10 @@ class Entry:
         return day + timedelta(days=self.days)
 
 
+OUR_BACKUPS: Final = Entry(BACKUPS, 30, "Vår utgångspunkt")
+"""What holds when a file says nothing of backups."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """A run that would remove more than `most`, or, from `counted_from` on, more than `percent`, must be confirmed."""
@@ -87,11 +95,15 @@ class Limit:
 
 @dataclass(frozen=True)
 class Policy:
-    """`kinds`: kind -> entry; `submissions`: (form id, outcome) -> entry. What is missing there is never purged."""
+    """`kinds`: kind -> entry; `submissions`: (form id, outcome) -> entry. What is missing there is never purged.
+
+    `backups`: how long a backup can be read after its day; None: without end.
+    """
 
     kinds: Mapping[str, Entry]
     submissions: Mapping[tuple[str, str], Entry]
     limits: Mapping[str, Limit]
+    backups: Entry | None = OUR_BACKUPS
 
 
 def load_policy(path: Path = OUR_POLICY) -> Policy:
@@ -103,7 +115,7 @@ def load_policy(path: Path = OUR_POLICY) -> Policy:
     except OSError as error:
         raise RetentionPolicyError(str(path), None, f"it cannot be read ({error.strerror})") from None
     file = str(path)
-    top = _mapping(data, file, None, (*LEAST_DAYS, "submissions", "limits"))
+    top = _mapping(data, file, None, (*LEAST_DAYS, BACKUPS, "submissions", "limits"))
     kinds = {kind: _entry(top[kind], file, kind, LEAST_DAYS[kind]) for kind in LEAST_DAYS if kind in top}
     missed = kinds.get("missed_questions")
     if missed is not None and missed.days > DAYS_KEPT:
@@ -116,6 +128,7 @@ def load_policy(path: Path = OUR_POLICY) -> Policy:
         MappingProxyType({kind: entry for kind, entry in kinds.items() if entry is not None}),
         MappingProxyType(submissions),
         MappingProxyType({kind: _limit(value, file, f"limits.{kind}") for kind, value in limits.items()}),
+        _entry(top[BACKUPS], file, BACKUPS, *_BACKUP_DAYS) if BACKUPS in top else OUR_BACKUPS,
     )
 
 
@@ -161,15 +174,15 @@ def _submissions(data: Any, file: str) -> dict[tuple[str, str], Entry]:
     return found
 
 
-def _entry(data: Any, file: str, name: str, least: int) -> Entry | None:
+def _entry(data: Any, file: str, name: str, least: int, most: int = _MOST_DAYS) -> Entry | None:
     if data == NEVER:
         return None
     values = _mapping(data, file, name, ("days", "rule"))
     days, rule = values.get("days"), values.get("rule")
     if days == NEVER:
         return None
-    if not isinstance(days, int) or isinstance(days, bool) or not least <= days <= _MOST_DAYS:
-        raise RetentionPolicyError(file, name, f"days must be a number from {least} to {_MOST_DAYS}, or {NEVER}")
+    if not isinstance(days, int) or isinstance(days, bool) or not least <= days <= most:
+        raise RetentionPolicyError(file, name, f"days must be a number from {least} to {most}, or {NEVER}")
     if not isinstance(rule, str) or not rule.strip():
         raise RetentionPolicyError(file, name, f"it needs a rule: the decision it rests on, or {UNDECIDED}")
     if len(rule) > _RULE_LENGTH or not rule.isprintable() or not rule[0].isalnum():

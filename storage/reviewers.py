@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from storage import audit
@@ -25,6 +25,8 @@ SESSION_LONGEST: Final = timedelta(hours=8)
 FAILURES_KEPT: Final = timedelta(hours=24)
 
 _USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+_FIRST: Final = "first:"
+"""Before the key of the invitation for the very first account: one at most, and void once there is an account."""
 _OTHER_ACTORS: Final = frozenset({"resident", "cli", "invitation", "system"})
 """Who else acts in the audit trail: nobody may call themselves so."""
 
@@ -104,13 +106,20 @@ def deactivate(database: Database, reviewer_id: int, *, actor: str, at: datetime
     _change(database, reviewer_id, "reviewer.deactivated", {"active": False}, actor, at)
 
 
-def create_invitation(database: Database, at: datetime, *, actor: str = "cli", role: str = "reviewer") -> str:
-    """A token that makes one account within INVITATION_VALID; it cannot be shown again."""
+def create_invitation(
+    database: Database, at: datetime, *, actor: str = "cli", role: str = "reviewer", first: bool = False
+) -> str:
+    """A token that makes one account within INVITATION_VALID; it cannot be shown again.
+
+    With `first` it makes the first account or none, and replaces every earlier token of that kind.
+    """
     token = secrets.token_urlsafe(32)
     with database.transaction() as session:
         session.execute(delete(InvitationRow).where(InvitationRow.expires_at <= at))
-        expires_at = at + INVITATION_VALID
-        session.add(InvitationRow(token_key=_token_key(token), role=role, expires_at=expires_at))
+        if first:
+            session.execute(delete(InvitationRow).where(InvitationRow.token_key.startswith(_FIRST)))
+        key = (_FIRST if first else "") + _token_key(token)
+        session.add(InvitationRow(token_key=key, role=role, expires_at=at + INVITATION_VALID))
         session.flush()
         audit.record(
             session,
@@ -126,8 +135,7 @@ def create_invitation(database: Database, at: datetime, *, actor: str = "cli", r
 def invitation_is_open(database: Database, token: str, at: datetime) -> bool:
     """Whether `accept_invitation` would take the token now; it is not used up."""
     with database.reading() as session:
-        row = session.get(InvitationRow, _token_key(token))
-    return row is not None and at < row.expires_at
+        return session.scalar(select(InvitationRow.role).where(_is_open(token, at))) is not None
 
 
 def accept_invitation(
@@ -138,11 +146,7 @@ def accept_invitation(
     Raises InvitationError; UsernameError and UsernameTakenError, and then the invitation stays valid.
     """
     with database.transaction() as session:
-        role = session.execute(
-            delete(InvitationRow)
-            .where(InvitationRow.token_key == _token_key(token), InvitationRow.expires_at > at)
-            .returning(InvitationRow.role)
-        ).scalar()
+        role = session.execute(delete(InvitationRow).where(_is_open(token, at)).returning(InvitationRow.role)).scalar()
         if role is None:
             raise InvitationError("the invitation is unknown, used or too old")
         return _add(session, username, name, password_hash, role, actor="invitation", at=at)
@@ -221,6 +225,12 @@ def forget_failures(database: Database, username: str) -> None:
     key = _username_key(database.keyring, username)
     with database.transaction() as session:
         session.execute(delete(SignInFailureRow).where(SignInFailureRow.username_key == key))
+
+
+def _is_open(token: str, at: datetime) -> ColumnElement[bool]:
+    key, nobody = _token_key(token), ~exists().where(ReviewerRow.id.is_not(None))
+    known = (InvitationRow.token_key == key) | ((InvitationRow.token_key == _FIRST + key) & nobody)
+    return known & (InvitationRow.expires_at > at)
 
 
 def _add(

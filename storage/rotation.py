@@ -5,12 +5,9 @@ staff. A submission's content is not touched, only its own key is; one from befo
 The lookup key cannot be changed: what it made cannot be made again.
 """
 
-import fcntl
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,15 +22,14 @@ from storage.encryption import (
     BY_KEYRING,
     ENCRYPTION_FILE,
     PREFIX_BYTES,
-    KeyFileError,
     Keyring,
     SealError,
     key_id_of,
     load_keys,
     new_key_line,
     prefix_of,
-    sync_directory,
 )
+from storage.key_files import one_at_a_time, write_anew
 
 SETTLED_SECONDS: Final = 60
 """No write takes that long: after it, nothing more is stored that was sealed with the key before."""
@@ -82,11 +78,12 @@ def add_key(directory: Path) -> str:
 
     Raises KeyFileError. A copy of the new file belongs in the backup of the keys before `rotate` is run.
     """
-    with _one_at_a_time(directory):
+    load_keys(directory)
+    with one_at_a_time(directory):
         path = directory / ENCRYPTION_FILE
         line, before = new_key_line(), path.read_text(encoding="ascii")
-        _write_anew(path, f"{before.rstrip()}\n{line}")  # safe on the disk before anything is sealed with it
-        _write_anew(path, line + before)
+        write_anew(path, f"{before.rstrip()}\n{line}")  # safe on the disk before anything is sealed with it
+        write_anew(path, line + before)
     return line.partition(" ")[0]
 
 
@@ -143,7 +140,7 @@ def retire(database: Database, directory: Path, key_id: str) -> None:
     Raises RetireError (see `release`; also for an id that is not there, and while the file is younger than
     SETTLED_SECONDS), KeyFileError and DatabaseError.
     """
-    with _one_at_a_time(directory):
+    with one_at_a_time(directory):
         path = directory / ENCRYPTION_FILE
         if key_id not in load_keys(directory).keys:
             raise RetireError(f"there is no key {key_id} in {path}")
@@ -151,7 +148,7 @@ def retire(database: Database, directory: Path, key_id: str) -> None:
             raise RetireError(f"{path} has just been changed, and older writes may be under way: try again in a minute")
         release(database, key_id)
         lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-        _write_anew(path, "".join(line for line in lines if line.strip().partition(" ")[0] != key_id))
+        write_anew(path, "".join(line for line in lines if line.strip().partition(" ")[0] != key_id))
 
 
 _Which = Callable[[Keyring], ColumnElement[bool]]
@@ -265,36 +262,3 @@ def _older(column: Any, keyring: Keyring) -> ColumnElement[bool]:
 
 def _id(table: Any) -> "Column[Any]":
     return cast("Column[Any]", table.__table__.primary_key.columns[0])
-
-
-@contextmanager
-def _one_at_a_time(directory: Path) -> Iterator[None]:
-    """Two who change the key file at once would lose a key; a killed one holds nothing. Raises KeyFileError."""
-    load_keys(directory)
-    try:
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise KeyFileError(f"the keys in {directory} cannot be changed ({error.strerror})") from None
-
-
-def _write_anew(path: Path, content: str) -> None:
-    """The whole new file or the whole old one, also after a power cut; for the same user alone.
-
-    A run that is killed may leave the file aside, with keys in it; the next one removes it.
-    """
-    aside, owner = path.with_name(f".{path.name}.new"), path.stat()
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        if os.geteuid() == 0:
-            os.fchown(handle, owner.st_uid, owner.st_gid)
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-    aside.replace(path)
-    sync_directory(path.parent)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage import addition_rows, audit, intake
+from storage import addition_rows, audit, intake, lookups
 from storage.addition_rows import Added, Request
 from storage.database import Database
 from storage.encryption import Keyring
@@ -22,6 +22,7 @@ from storage.retention_tables import HandOverRow
 from storage.tables import FormSnapshotRow, StatusChangeRow, SubmissionNoteRow, SubmissionRow
 
 __all__ = [
+    "SUMMARIES",
     "TRANSITIONS",
     "Added",
     "NewSubmission",
@@ -44,6 +45,7 @@ __all__ = [
     "reference_for_draft",
     "row_to_change",
     "status_of",
+    "summary_of",
 ]
 
 TRANSITIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -134,18 +136,14 @@ def listing(
     offset: int = 0,
 ) -> list[SubmissionSummary]:
     """Submissions without their answers, newest first."""
-    query = _filtered(_SUMMARIES, status, municipality, form_id)
+    query = _filtered(SUMMARIES, status, municipality, form_id)
     query = query.order_by(SubmissionRow.received_at.desc(), SubmissionRow.id.desc()).limit(limit).offset(offset)
     with database.reading() as session:
-        return [_summary(row, title) for row, title in session.execute(query)]
+        return [summary_of(row, title) for row, title in session.execute(query)]
 
 
 def count(
-    database: Database,
-    *,
-    status: str | None = None,
-    municipality: str | None = None,
-    form_id: str | None = None,
+    database: Database, *, status: str | None = None, municipality: str | None = None, form_id: str | None = None
 ) -> int:
     """How many submissions `listing` would give without a limit."""
     query = _filtered(select(func.count()).select_from(SubmissionRow), status, municipality, form_id)
@@ -162,7 +160,7 @@ def open_submission(database: Database, reference: str, *, actor: str, at: datet
     if clean is None:
         return None
     with database.transaction() as session:
-        found = session.execute(_SUMMARIES.where(SubmissionRow.reference == clean)).one_or_none()
+        found = session.execute(SUMMARIES.where(SubmissionRow.reference == clean)).one_or_none()
         if found is None:
             return None
         opened = _open(session, *found)
@@ -217,6 +215,7 @@ def move(session: Session, row: SubmissionRow, status: str, *, actor: str, at: d
     before, row.status, row.version = row.status, status, row.version + 1
     if status == "in_review":  # taken up again: that it was in the municipality's records holds no longer
         session.execute(delete(HandOverRow).where(HandOverRow.submission_id == row.id))
+        lookups.set_case_number(session, row.id, None)
     session.add(StatusChangeRow(submission_id=row.id, changed_at=at, actor=actor, from_status=before, to_status=status))
     session.flush()
     details: dict[str, audit.Detail] = {"from": before, "to": status}
@@ -233,7 +232,7 @@ def add_note(database: Database, reference: str, text: str, *, actor: str, at: d
         audit.record(session, actor=actor, event="submission.note_added", subject=row.reference, at=at)
 
 
-_SUMMARIES: Final[Select[SubmissionRow, str]] = select(SubmissionRow, FormSnapshotRow.title).join(
+SUMMARIES: Final[Select[SubmissionRow, str]] = select(SubmissionRow, FormSnapshotRow.title).join(
     FormSnapshotRow, FormSnapshotRow.digest == SubmissionRow.form_snapshot
 )
 
@@ -250,7 +249,7 @@ def _filtered(
     return query
 
 
-def _summary(row: SubmissionRow, title: str) -> SubmissionSummary:
+def summary_of(row: SubmissionRow, title: str) -> SubmissionSummary:
     where, when = (row.municipality, row.channel, row.language), row.received_at
     return SubmissionSummary(row.reference, row.form_id, title, *where, when, row.status)
 
@@ -268,7 +267,7 @@ def _open(session: Session, row: SubmissionRow, title: str) -> Submission:
     content = intake.open_json(keyring, data_key, row.content_sealed, intake.content_context(row.reference))
     context = intake.note_context(row.reference)
     return Submission(
-        summary=_summary(row, title),
+        summary=summary_of(row, title),
         form_version=row.form_version,
         form_snapshot=json.loads(snapshot.content),
         answers=content["answers"],

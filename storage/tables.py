@@ -293,4 +293,6 @@ class LeaseRow(Base):
 
 from storage import addition_tables as _addition_tables  # noqa: E402, F401 (more tables, which need Base)
 from storage import baton_tables as _baton_tables  # noqa: E402, F401
+from storage import lookup_tables as _lookup_tables  # noqa: E402, F401
+from storage import notice_tables as _notice_tables  # noqa: E402, F401
 from storage import retention_tables as _retention_tables  # noqa: E402, F401

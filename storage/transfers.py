@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from storage import drafts, form_snapshots
 from storage.baton_tables import TransferRow
 from storage.database import Database
 from storage.drafts import Draft
+from storage.effects import EffectRefusedError
 from storage.encryption import Keyring
 from storage.tables import ConversationRow, DraftRow, FormSnapshotRow, StoredResponseRow
 
@@ -55,21 +56,50 @@ class NewTransfer:
         session.flush()
 
 
-def take(database: Database, token: str, *, at: datetime) -> Draft | None:
-    """The draft, once: it is gone then, also from the conversation that it is open in, which has the newest of it.
+@dataclass(frozen=True)
+class Carried:
+    """What a link brings along: the draft as it is now. As an effect: it goes on in this turn's conversation, and is
+    gone behind the link and from the conversation that it is open in.
+    """
+
+    token: str
+    draft: Draft
+
+    def write(self, session: Session, at: datetime) -> None:
+        """A turn that has just read the draft where it was open is not saved as if it still were.
+
+        Raises EffectRefusedError when somebody has taken it, it is too old, or it is not as it was read.
+        """
+        keyring: Keyring = session.info["keyring"]
+        found = session.scalars(_behind(keyring, self.token, at).with_for_update()).one_or_none()
+        if found is None:
+            raise EffectRefusedError("the link is used or too old")
+        copied = _copy(session, keyring, found)
+        session.delete(found)
+        session.flush()
+        opened = session.execute(_open_in(copied.token).with_for_update(of=ConversationRow)).one_or_none()
+        if self.draft != (copied if opened is None else _as_open(session, keyring, *opened)):
+            raise EffectRefusedError("the draft has changed")
+        if opened is not None:
+            conversation, row = opened
+            conversation.version += 1
+            session.execute(delete(StoredResponseRow).where(StoredResponseRow.conversation_id == conversation.id))
+            session.delete(row)
+            session.flush()
+
+
+def carried(database: Database, token: str, *, at: datetime) -> Carried | None:
+    """What is behind a link, to be taken by a turn: the newest of the draft, where it is still open.
 
     None when there is none of that token, it was taken, or LIFETIME is over. Raises SealError.
     """
-    with database.transaction() as session:
-        keyring: Keyring = session.info["keyring"]
-        query = select(TransferRow).where(TransferRow.token_key == _key(keyring, token))
-        row = session.scalars(query.with_for_update()).one_or_none()
-        if row is None:
+    with database.reading() as session:
+        found = session.scalars(_behind(database.keyring, token, at)).one_or_none()
+        if found is None:
             return None
-        draft = _draft(session, keyring, row)
-        session.delete(row)
-        session.flush()
-        return None if row.expires_at <= at else _move(session, keyring, draft)
+        copied = _copy(session, database.keyring, found)
+        opened = session.execute(_open_in(copied.token)).one_or_none()
+        return Carried(token, copied if opened is None else _as_open(session, database.keyring, *opened))
 
 
 def drop_expired(session: Session, at: datetime) -> int:
@@ -78,7 +108,12 @@ def drop_expired(session: Session, at: datetime) -> int:
     return len(session.scalars(gone).all())
 
 
-def _draft(session: Session, keyring: Keyring, row: TransferRow) -> Draft:
+def _behind(keyring: Keyring, token: str, at: datetime) -> Select[TransferRow]:
+    return select(TransferRow).where(TransferRow.token_key == _key(keyring, token), TransferRow.expires_at > at)
+
+
+def _copy(session: Session, keyring: Keyring, row: TransferRow) -> Draft:
+    """The draft as it was when the link was made."""
     content: dict[str, Any] = keyring.open_json(row.content_sealed, _context(row.token_key))
     times = {name: datetime.fromisoformat(content[name]) for name in ("started_at", "updated_at")}
     draft = Draft(**{**content, **times})
@@ -87,27 +122,15 @@ def _draft(session: Session, keyring: Keyring, row: TransferRow) -> Draft:
     return replace(draft, form=form_snapshots.parsed(session.get_one(FormSnapshotRow, row.form_snapshot).content))
 
 
-def _move(session: Session, keyring: Keyring, copied: Draft) -> Draft:
-    """Where the draft is still open it is no more, as it is there by now; and a turn that has just read it is not saved
-    as if it were.
-    """
-    found = (
-        select(ConversationRow)
-        .join(DraftRow, DraftRow.conversation_id == ConversationRow.id)
-        .where(DraftRow.token == copied.token)
-        .with_for_update(of=ConversationRow)
-    )
-    conversation = session.scalars(found).one_or_none()
-    row = None if conversation is None else session.get(DraftRow, conversation.id)
-    if conversation is None or row is None or row.token != copied.token:
-        return copied
+def _open_in(draft_token: str) -> Select[ConversationRow, DraftRow]:
+    """The conversation that the draft is open in, with it."""
+    joined = select(ConversationRow, DraftRow).join(DraftRow, DraftRow.conversation_id == ConversationRow.id)
+    return joined.where(DraftRow.token == draft_token)
+
+
+def _as_open(session: Session, keyring: Keyring, conversation: ConversationRow, row: DraftRow) -> Draft:
     form = None if row.form_snapshot is None else session.get_one(FormSnapshotRow, row.form_snapshot).content
-    draft = drafts.read(keyring, conversation.sender_key, row, form)
-    conversation.version += 1
-    session.execute(delete(StoredResponseRow).where(StoredResponseRow.conversation_id == conversation.id))
-    session.delete(row)
-    session.flush()
-    return draft
+    return drafts.read(keyring, conversation.sender_key, row, form)
 
 
 def _key(keyring: Keyring, token: str) -> str:

@@ -107,6 +107,13 @@ def spellings(text: str) -> frozenset[bytes]:
     return frozenset(found)
 
 
+def code_spellings(code: str) -> frozenset[bytes]:
+    """A code of six digits as it is written beside something: the digits alone stand by chance in fingerprints."""
+    spaced = f"{code[:3]} {code[3:]}"
+    texts = {f'"{code}"', f"'{code}'", f"={code}&", f"code={code}", f"code: {code}", f" {code} ", f"kod {code}"}
+    return frozenset(text.encode() for text in texts | {f" {spaced}", f'"{spaced}', f"={code[:3]}+{code[3:]}"})
+
+
 def _stands_in(text: str, content: bytes) -> bool:
     return any(needle in content for needle in spellings(text))
 
@@ -141,6 +148,13 @@ class Asked:
     slot: str | None
     buttons: Mapping[str, str]
     reference: str | None
+    said: str = ""
+
+    def button(self, label: str) -> str:
+        """The id of the button with this label, or with a label that begins so."""
+        found = [id for id, shown in self.buttons.items() if shown.startswith(label)]
+        assert found, f"no button {label!r}: {self}"
+        return found[0]
 
 
 @dataclass
@@ -150,6 +164,8 @@ class Walker:
     canaries: Canaries
     filled: dict[str, set[str]] = field(default_factory=dict)
     """Form id -> the slots that have been given an answer."""
+    chosen: Mapping[str, str | None] = field(default_factory=dict)
+    """Slot -> the option that is chosen whatever the way; None: left out."""
 
     def ways(self, form: Form, most: int = 400) -> list[int]:
         """Ways that together lead past every question of the form, as few as are found quickly."""
@@ -166,7 +182,13 @@ class Walker:
 
     def fill(self, form: Form, way: int, say: Callable[[str], Asked], tap: Callable[[str], Asked], send: bool) -> Asked:
         """One way through a form, from the button that starts it to its summary, or to its reference."""
-        asked, again = tap(f"f:{form.id}"), 0
+        return self.go_on(form, way, tap(f"f:{form.id}"), say, tap, send)
+
+    def go_on(
+        self, form: Form, way: int, asked: Asked, say: Callable[[str], Asked], tap: Callable[[str], Asked], send: bool
+    ) -> Asked:
+        """The rest of a form that is open."""
+        again = 0
         for _ in range(4 * len(form.questions) + 20):
             submit = _button(asked, _SUBMIT)
             if asked.reference or (submit and not send):
@@ -193,10 +215,10 @@ class Walker:
         tap: Callable[[str], Asked],
     ) -> Asked:
         self.filled.setdefault(form.id, set()).add(question.slot)
-        if _skips(question, way) and (past := _button(asked, _SKIP)):
+        if self._skips(question, way) and (past := _button(asked, _SKIP)):
             return tap(past)
         if question.type in ("choice", "yes_no", "multi_choice"):
-            for value in _options(question, way):
+            for value in self._options(question, way):
                 button = next(
                     (
                         id
@@ -238,27 +260,33 @@ class Walker:
         """The way, walked without a bot."""
         answers: dict[str, Any] = {}
         while (question := Journey(form, answers).next_question) is not None:
-            if _skips(question, way):
+            if self._skips(question, way):
                 answers[question.slot] = None
             elif question.type == "yes_no":
-                answers[question.slot] = _options(question, way)[0] == "ja"
+                answers[question.slot] = self._options(question, way)[0] == "ja"
             elif question.type == "choice":
-                answers[question.slot] = _options(question, way)[0]
+                answers[question.slot] = self._options(question, way)[0]
             elif question.type == "multi_choice":
-                answers[question.slot] = _options(question, way)
+                answers[question.slot] = self._options(question, way)
             else:
                 typed = Walker(Canaries())._typed(form, question, way)
                 answers[question.slot] = answer_types.read(question, typed, "sv", TODAY)
         return answers
 
+    def _skips(self, question: Question, way: int) -> bool:
+        """Some ways leave out what may be left out: other questions may follow then. The first leaves out nothing."""
+        if question.slot in self.chosen:
+            return self.chosen[question.slot] is None
+        return way > 0 and not question.required and random.Random(f"skip {way} {question.slot}").random() < 0.3
 
-def _skips(question: Question, way: int) -> bool:
-    """Some ways leave out what may be left out: other questions may follow then. The first way leaves out nothing."""
-    return way > 0 and not question.required and random.Random(f"skip {way} {question.slot}").random() < 0.3
+    def _options(self, question: Question, way: int) -> list[str]:
+        """The values that are chosen on this way; none that ends the form."""
+        if chosen := self.chosen.get(question.slot):
+            return [chosen]
+        return _some_option(question, way)
 
 
-def _options(question: Question, way: int) -> list[str]:
-    """The values that are chosen on this way; none that ends the form."""
+def _some_option(question: Question, way: int) -> list[str]:
     values = [one.value for one in question.options if not one.stops] or ["ja", "nej"]
     return [random.Random(f"{way} {question.slot}").choice(values)]
 

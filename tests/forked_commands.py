@@ -17,12 +17,14 @@ from settings import ROOT
 PROGRAM = """
 import json, os, sys
 import assembly, installation, kontakt
-from commands import backups, keeping, retention, staff, upkeep
+from commands import backups, keeping, retention, reviewers, staff, upkeep
 from storage import audit_anchors, backup, retention, rotation, submissions
 
 def run(asked):
     os.environ.clear()
     os.environ.update(asked["environment"])
+    os.dup2(os.open(asked["in"], os.O_RDONLY), 0)
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
     for number, path in ((1, asked["out"]), (2, asked["err"])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = ["kontakt", *asked["arguments"]]
@@ -50,10 +52,14 @@ class Commands:
 
     process: subprocess.Popen[str]
 
-    def run(self, arguments: list[str], environment: dict[str, str], aside: Path) -> CompletedProcess[str]:
-        """One command; `aside` is a directory for what it prints."""
-        out, err = aside / "printed.out", aside / "printed.err"
-        asked = {"arguments": arguments, "environment": environment, "out": str(out), "err": str(err)}
+    def run(
+        self, arguments: list[str], environment: dict[str, str], aside: Path, typed: str = ""
+    ) -> CompletedProcess[str]:
+        """One command, `typed` its standard input; `aside` is a directory for that and for what it prints."""
+        read, out, err = aside / "typed.in", aside / "printed.out", aside / "printed.err"
+        read.write_text(typed, encoding="utf-8")
+        paths = {"in": str(read), "out": str(out), "err": str(err)}
+        asked = {"arguments": arguments, "environment": environment, **paths}
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()

@@ -48,9 +48,9 @@ class Stoppable:
 
 
 @contextmanager
-def stoppable() -> Iterator[Stoppable]:
-    """An empty server of the test's own."""
-    with server() as running:
+def stoppable(*settings: str) -> Iterator[Stoppable]:
+    """An empty server of the test's own, with these `settings` of PostgreSQL ("log_statement=all")."""
+    with server(*settings) as running:
         one = Stoppable(running)
         try:
             yield one

@@ -7,30 +7,26 @@ The tests then look at what that life has left behind.
 import base64
 import json
 import os
-import re
-import resource
 import signal
 import socket
 import sqlite3
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.parse import quote, urlencode
 
 import fake_telegram
 import pytest
-from canaries import Asked, Canaries, Walker, spellings
-from fake_telegram import FakeTelegram, Fault
-from http_people import PASSWORD, Resident, Staff
+from canaries import Canaries, code_spellings, spellings
+from canary_life import Life, begun, on_telegram, on_web, staff_of, wait_for_answer
+from fake_telegram import Fault
+from http_people import Resident, Staff
 from nlu_ear import listening
-from processes import processes_of
-from running_kontakt import RunningKontakt
 from sqlalchemy import select
 
 from forms.form import Form
@@ -38,140 +34,9 @@ from storage.database import Database
 from storage.encryption import load_keys
 from storage.rotation import _BESIDE, CONTEXTS
 
-TOKEN = "654321:KANARIE-token-som-ingen-far-se"
 OUTSIDE = "outside a form"
 HOOK = "https://127.0.0.1:1/telegram"
 TRIGGERS = ("drafts", "submission_notes", "missed_questions")
-
-
-@dataclass
-class Life:
-    """What one life of the service was given, and what was seen of it."""
-
-    kontakt: RunningKontakt
-    fake: FakeTelegram
-    canaries: Canaries
-    walker: Walker
-    temporary: Path
-    secrets: dict[str, str] = field(default_factory=dict)
-    references: list[str] = field(default_factory=list)
-    seen: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    """Moment -> file or process -> the canaries in it."""
-    secret_places: dict[str, list[str]] = field(default_factory=dict)
-    heard: list[str] = field(default_factory=list)
-    printed_by_commands: str = ""
-    scrubbed_after: dict[str, float] = field(default_factory=dict)
-    told: dict[str, str] = field(default_factory=dict)
-    core_limits: set[str] = field(default_factory=set)
-    statuses: dict[str, int] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(2, 100_000)))
-
-    @property
-    def var(self) -> Path:
-        return self.kontakt.var
-
-    def resident(self, municipality: str = "vingaker") -> Resident:
-        """Each with an address of their own: so many do not come from one."""
-        number = next(self._numbers)
-        return Resident(self.kontakt.web, f"?kommun={municipality}", f"10.9.{number // 250}.{number % 250}")
-
-    def municipality_of(self, form: Form) -> str:
-        """One in which the form can be filled in."""
-        for place in ("vingaker", "sala", "kramfors", "gotene", "annan"):
-            draft = self.resident(place).say(choice=f"f:{form.id}")["draft"]
-            if draft and draft["form_id"] == form.id:
-                return place
-        raise AssertionError(f"{form.id} can be filled in nowhere")
-
-    def look(self, moment: str) -> None:
-        """Everything there is just now: files, open files without a name, command lines, environments."""
-        files = [path for path in (*self.var.rglob("*"), *self.temporary.rglob("*")) if path.is_file()]
-        for pid in processes_of(self.var):
-            own = Path(f"/proc/{pid}")
-            files += [own / "cmdline", own / "environ"]
-            files += [path for path in (own / "fd").iterdir() if _is_file(path) and "/nlu/" not in str(path.resolve())]
-            limit = re.search(r"Max core file size\s+(\S+)", (own / "limits").read_text())
-            self.core_limits.add(limit[1] if limit else "unknown")
-        self.seen[moment] = {}
-        for path, content in _contents(files):
-            if hits := self.canaries.found_in(content):
-                self.seen[moment][path] = hits
-            for name, secret in self.secrets.items():
-                if any(needle in content for needle in spellings(secret)):
-                    self.secret_places.setdefault(name, []).append(path)
-
-    def command(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A command; what it says on standard error is kept."""
-        done = self.kontakt.run(*arguments, stdin=stdin)
-        self.printed_by_commands += done.stderr
-        return done
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """Path and content, each file once; the NLU's model is left out, and what goes meanwhile is let go."""
-    seen = set()
-    for path in paths:
-        try:
-            found = path.stat()
-            if path.suffix in (".gz", ".npz") or (found.st_ino, found.st_dev) in seen:
-                continue
-            seen.add((found.st_ino, found.st_dev))
-            yield str(path), path.read_bytes()
-        except OSError:
-            continue
-
-
-# -- how the two channels show a form -------------------------------------------------------------------------------
-
-
-def on_web(resident: Resident) -> tuple[Callable[[str], Asked], Callable[[str], Asked]]:
-    def show(answer: Mapping[str, Any]) -> Asked:
-        buttons = {choice["id"]: choice["label"] for reply in answer["replies"] for choice in reply["choices"]}
-        sent, draft = answer["submission"], answer["draft"] or {}
-        return Asked(draft.get("slot"), buttons, sent["reference"] if sent else None)
-
-    return (lambda text: show(resident.say(text=text))), (lambda id: show(resident.say(choice=id)))
-
-
-def on_telegram(fake: FakeTelegram, chat: int, form: Form) -> tuple[Callable[[str], Asked], Callable[[str], Asked]]:
-    def show(seen: int) -> Asked:
-        wait_for_answer(fake, chat, seen)
-        new = fake.messages[chat][seen:]
-        rows = [row for message in new for row in message.get("reply_markup", {}).get("inline_keyboard", [])]
-        buttons = {button["callback_data"]: button["text"] for row in rows for button in row}
-        text = "\n".join(message["text"] for message in new)
-        slot = next((question.slot for question in form.questions if question.text["sv"] in text), None)
-        reference = re.search(r"Din referens är ([0-9A-Z]{8})", text)
-        return Asked(slot, buttons, reference[1] if reference else None)
-
-    def say(text: str) -> Asked:
-        seen = len(fake.messages[chat])
-        fake.say(chat, text)
-        return show(seen)
-
-    def tap(id: str) -> Asked:
-        seen = len(fake.messages[chat])
-        fake.tap_id(chat, id)
-        return show(seen)
-
-    return say, tap
-
-
-def wait_for_answer(fake: FakeTelegram, chat: int, seen: int, seconds: float = 40) -> None:
-    """Until there is a message with buttons, and no more has come for a moment."""
-    deadline = time.monotonic() + seconds
-    while not any("reply_markup" in message for message in list(fake.messages[chat])[seen:]):
-        assert time.monotonic() < deadline, fake.texts(chat)[seen:]
-        time.sleep(0.02)
-    while (now := len(fake.messages[chat])) and time.sleep(0.15) is None and len(fake.messages[chat]) != now:
-        pass
 
 
 # -- what happens ---------------------------------------------------------------------------------------------------
@@ -255,10 +120,18 @@ def the_web_is_misused(life: Life) -> None:
         "not UTF-8": ("/turn", b'{"text": "\xff' + word("not UTF-8").encode("latin-1"), as_json),
     }  # fmt: skip
     for name, (path, body, kind) in posts.items():
-        life.statuses[name] = resident.ask(path, body, Content_Type=kind, X_Canary=quote(word("header")))
+        life.statuses[name] = _status_of(resident, path, body, Content_Type=kind, X_Canary=quote(word("header")))
     with socket.create_connection(("127.0.0.1", life.kontakt.web_port), 10) as connection:
         connection.sendall(f"POST /turn HTTP/1.1\r\nHost: {word('host')}\r\n{word('no header')}\r\n\r\n".encode())
         life.statuses["no HTTP"] = int(connection.recv(10_000).split()[1])
+
+
+def _status_of(resident: Resident, path: str, body: bytes | None, **headers: str) -> int:
+    """Sent again when the connection broke: what is too large is refused before it has been read."""
+    for _ in range(5):
+        with suppress(URLError):
+            return resident.ask(path, body, **headers)
+    raise AssertionError(f"{path} is not answered")
 
 
 def telegram_sends_nonsense(life: Life) -> None:
@@ -321,7 +194,7 @@ def the_database_refuses(life: Life) -> None:
     wait = time.monotonic() + 20
     while not life.fake.messages[chat] and time.monotonic() < wait:
         time.sleep(0.05)
-    staff = life_staff(life)
+    staff = staff_of(life)
     staff.ask(f"/inkommet/{life.references[0]}")
     life.statuses["note refused"] = staff.post(
         f"/inkommet/{life.references[0]}/anteckning", text=life.canaries.word("a refused note")
@@ -331,19 +204,9 @@ def the_database_refuses(life: Life) -> None:
             connection.execute(f"DROP TRIGGER refuse_{table}")
 
 
-def life_staff(life: Life) -> Staff:
-    """Somebody signed in; the account is made the first time."""
-    staff = Staff(life.kontakt.review, "10.1.1.1")
-    if "account" not in life.statuses:
-        staff.make_account(life.kontakt.invitation(), "karin", "Karin Testberg")
-        life.statuses["account"] = 303
-    assert staff.sign_in() == 303
-    return staff
-
-
 def staff_read_and_write(life: Life) -> None:
     """Every submission read and noted on; what does not fit, and a sign-in that fails."""
-    staff, word = life_staff(life), life.canaries.word
+    staff, word = staff_of(life), life.canaries.word
     for reference in life.references:
         assert staff.ask(f"/inkommet/{reference}") == 200
         assert staff.post(f"/inkommet/{reference}/anteckning", text=f"Ringt {word('note')}.") == 303
@@ -416,31 +279,8 @@ def the_webhook_is_misused(life: Life) -> None:
 def life(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path, forms: dict[str, Form]) -> Iterator[Life]:
     """All of it, once."""
     place = tmp_path_factory.mktemp("canaries")
-    var, temporary = place / "var", place / "temporary"
-    var.mkdir(mode=0o700)
-    temporary.mkdir()
-    (var / "kontakt.toml").touch()
-    fake, canaries = FakeTelegram(), Canaries()
-    given = {
-        "KONTAKT_CONFIG": str(var / "kontakt.toml"),
-        "KONTAKT_LOG_LEVEL": "debug",
-        "KONTAKT_TELEGRAM_TOKEN": TOKEN,
-        "KONTAKT_TELEGRAM__BASE_URL": fake.base_url,
-        "KONTAKT_TELEGRAM__FORMS": '"all"',
-        "KONTAKT_TRUSTED_PROXIES": '["127.0.0.1"]',
-        "TMPDIR": str(temporary),
-    }
-    limits = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
-    started = []
-    try:
-        kontakt = RunningKontakt(var, nlu_model, **given)
-        started.append(kontakt)
-        kontakt.wait_until_up()
-        kontakt.wait_until_free_text()
-        found = Life(kontakt, fake, canaries, Walker(canaries), temporary)
-        _keep_secrets(found)
-        with listening(var / "run" / "nlu.json") as found.heard:
+    with begun(place, nlu_model) as found:
+        with listening(found.var / "run" / "nlu.json") as found.heard:
             forms_are_filled_in(found, forms)
             found.look("forms filled in")
             things_are_said_where_they_do_not_belong(found)
@@ -454,32 +294,14 @@ def life(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path, forms: dict[
         the_nlu_fails(found)
         old_things_are_purged(found)
         found.look("purged")
-        kontakt.stop(signal.SIGSEGV)
+        found.kontakt.stop(signal.SIGSEGV)
         found.look("crashed")
-        again = RunningKontakt(var, nlu_model, KONTAKT_TELEGRAM__WEBHOOK_URL=HOOK, **given)
-        started.append(again)
-        again.wait_until_up()
-        found.kontakt = again
+        found.kontakt = found.start(KONTAKT_TELEGRAM__WEBHOOK_URL=HOOK)
         the_webhook_is_misused(found)
         found.look("webhook")
-        again.stop()
+        found.kontakt.stop()
         found.look("stopped")
         yield found
-    finally:
-        for one in started:
-            one.stop(signal.SIGKILL)
-        fake.close()
-        resource.setrlimit(resource.RLIMIT_CORE, limits)
-
-
-def _keep_secrets(life: Life) -> None:
-    run = json.loads((life.var / "run" / "nlu.json").read_bytes())
-    life.secrets |= {"bot token": TOKEN.split(":")[1], "NLU token": run["token"], "password": PASSWORD}
-    for path in (life.var / "keys").glob("*.key*"):
-        for number, line in enumerate(path.read_text().split("\n")[:-1]):
-            key = line.split()[-1]
-            assert len(base64.b64decode(key)) == 32
-            life.secrets[f"{path.name} {number}"] = key
 
 
 # -- what it has left -----------------------------------------------------------------------------------------------
@@ -557,7 +379,7 @@ def test_no_command_says_what_was_typed(life: Life) -> None:
 )  # fmt: skip
 def test_secrets_are_where_they_belong(life: Life, secret: str, may_be_in: str) -> None:
     """The bot's token is in the environment that it is given in, which is not the NLU process's (see test_serving)."""
-    elsewhere = {path for path in life.secret_places.get(secret, []) if not may_be_in or may_be_in not in path}
+    elsewhere = {path for path in life.secret_places.get(secret, ()) if not may_be_in or may_be_in not in path}
     assert elsewhere == set()
 
 
@@ -580,6 +402,7 @@ def test_each_spelling_is_found() -> None:
     for text in (word, phone[1:], number[2:]):
         for needle in spellings(text):
             assert len(canaries.found_in(b"x" * 7 + needle + b"y")) == 1, (text, needle)
+    assert not any(needle in os.urandom(200_000).hex().encode() for needle in code_spellings("123456"))
     for before in range(3):
         hidden = base64.b64encode(b"_" * before + json.dumps({"namn": word}, ensure_ascii=False).encode())
         assert len(canaries.found_in(hidden)) == 1

@@ -471,7 +471,7 @@ def test_export_is_for_its_owner_and_never_overwrites(kontakt: RunningKontakt, s
     assert exported["questions"]["namn"]["text"]["sv"] == "Vad heter du?"
     assert exported["given"].keys() == exported["answers"].keys()
     assert exported["notes"] == exported["requests"] == exported["additions"] == []
-    assert _events(kontakt, story.reference)[-1] == ("submission.opened", "cli")
+    assert _events(kontakt, story.reference)[-1] == ("submission.exported", "cli")
     file.write_text("something else", encoding="utf-8")
     assert str(file) in _refused(kontakt, "submissions", "export", story.reference, "--to", str(file))
     assert file.read_text(encoding="utf-8") == "something else"

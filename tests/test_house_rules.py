@@ -17,7 +17,7 @@ import typer.main
 import yaml
 
 from kontakt import app
-from settings import ROOT, Settings, TelegramSettings
+from settings import ROOT, NoticeSettings, Settings, TelegramSettings
 
 MOST_LINES = 300
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
@@ -99,7 +99,8 @@ def test_the_reading_order_names_files_that_exist() -> None:
 def test_every_setting_is_in_the_table_with_its_variable() -> None:
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `(KONTAKT_\w+)` \|", readme(), re.MULTILINE))
     nested = {f"telegram.{name}" for name in TelegramSettings.model_fields}
-    names = {name for name in Settings.model_fields if name != "telegram"} | nested
+    nested |= {f"notices.{name}" for name in NoticeSettings.model_fields}
+    names = {name for name in Settings.model_fields if name not in ("telegram", "notices")} | nested
     assert rows == {name: "KONTAKT_" + name.upper().replace(".", "__") for name in names}
 
 

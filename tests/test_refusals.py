@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from running_kontakt import KONTAKT, free_port
 
 from installation import InstallationError, check_nlu_environment, examine
 from settings import load_settings
+from storage import backup_keys
 from storage.database import Database, migrate
 from storage.encryption import load_keys, make_keys
 
@@ -41,6 +43,7 @@ class Place:
             "KONTAKT_VAR": str(self.var),
             "KONTAKT_WEB_PORT": str(free_port()),
             "KONTAKT_REVIEW_PORT": str(free_port()),
+            "KONTAKT_IMPACT_ASSESSMENT": "KS 2026/123",
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +60,7 @@ def taken_port() -> Iterator[int]:
 def good_var(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path) -> Path:
     var = tmp_path_factory.mktemp("good") / "var"
     make_keys(var / "keys")
+    backup_keys.make(var / "keys", datetime.now(UTC))
     migrate(f"sqlite:///{var / 'kontakt.db'}")
     Database(f"sqlite:///{var / 'kontakt.db'}", load_keys(var / "keys")).close()
     (var / "nlu").mkdir()
@@ -122,6 +126,7 @@ def _newer_database(place: Place) -> None:
     connection.close()
 
 
+MAIL = "[notices]\nhost = 'localhost'\nsender = 'kontakt@example.com'\n"
 Break = Callable[[Place], None]
 REFUSALS: dict[str, tuple[Break, str, str]] = {
     "port of the web chat in use": (_variable("KONTAKT_WEB_PORT", "{taken}"), "port {taken}", "is in use"),
@@ -133,11 +138,18 @@ REFUSALS: dict[str, tuple[Break, str, str]] = {
     "settings file missing": (_variable("KONTAKT_CONFIG", "{directory}/other.toml"), "settings", "no such file"),
     "unknown municipality": (_setting("municipality = 'atlantis'"), "settings", "'atlantis' is not one of"),
     "unknown form": (_setting("[telegram]\nforms = ['lotteri']"), "settings", "no form named lotteri"),
+    "mail to no address": (_setting(f"{MAIL}recipients = ['anna']"), "settings", "notices.recipients"),
+    "password of the mail server missing": (
+        _setting(f"{MAIL}recipients = ['a@example.com']\nusername = 'k'\npassword_file = '/nowhere/password'"),
+        "mail server",
+        "notices.password_file: /nowhere/password",
+    ),
     "key file missing": (_removed("keys/encryption.keys"), "keys", "is missing: restore it"),
     "all key files missing": (_removed("keys"), "keys", "is missing: restore it"),
     "key file open to others": (_mode("keys/lookup.key", 0o640), "keys", "chmod 600"),
     "key directory open to others": (_mode("keys", 0o755), "keys", "chmod 700"),
     "damaged key file": (_file("keys/session.key", b"\xff\x00damaged"), "keys", "is damaged"),
+    "damaged backup key": (_file("keys/backup.key", b"2026-03-02\n"), "backup key", "is damaged"),
     "keys of another database": (_other_keys, "database", "not those that"),
     "newer database": (_newer_database, "database", "newer (revision 9999)"),
     "no database in the file": (_file("kontakt.db", b"Not SQLite at all. " * 500), "database", "not a database"),
@@ -196,7 +208,7 @@ def test_doctor_is_content_with_a_whole_installation(place: Place) -> None:
     done = place.run("doctor")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert all(line.startswith("ok    ") for line in lines)
     assert snapshot(place.var) == before
 

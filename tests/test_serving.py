@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from running_kontakt import KONTAKT, RunningKontakt
 import serving
 from bot.wording import load_wordings
 from nlu.process import NluProcessError
+from storage import backup_keys
 from storage.database import Database, migrate
 from storage.encryption import load_keys, make_keys
+from storage.retention_policy import day_of
 
 SAY = load_wordings()["sv"]
 ANNOUNCED = ("web chat:", "review pages:", "the NLU process is warming up", "first staff account")
@@ -63,6 +66,7 @@ def make_kontakt(tmp_path_factory: pytest.TempPathFactory, nlu_model: Path) -> I
     def make(*arguments: str, **environment: str) -> RunningKontakt:
         var = tmp_path_factory.mktemp("var")
         make_keys(var / "keys")
+        backup_keys.make(var / "keys", datetime.now(UTC) - timedelta(days=40))
         migrate(f"sqlite:///{var / 'kontakt.db'}")
         (var / "kontakt.toml").touch()
         running = RunningKontakt(var, nlu_model, *arguments, KONTAKT_CONFIG=str(var / "kontakt.toml"), **environment)
@@ -111,6 +115,14 @@ def test_it_listens_on_loopback_and_nowhere_else(kontakt: RunningKontakt) -> Non
     assert processes_of(kontakt.var).keys() == {kontakt.process.pid, nlu["pid"]}
     assert listeners_of(kontakt.process.pid) == {("127.0.0.1", kontakt.web_port), ("127.0.0.1", kontakt.review_port)}
     assert listeners_of(nlu["pid"]) == {("127.0.0.1", nlu["port"])}
+
+
+def test_it_destroys_the_keys_of_old_backups(kontakt: RunningKontakt) -> None:
+    """The key file was made forty days ago; our proposal is thirty days."""
+    oldest = day_of(datetime.now(UTC)) - timedelta(days=30)
+    _wait_for(lambda: backup_keys.load(kontakt.var / "keys").day >= oldest, 30)
+    assert backup_keys.load(kontakt.var / "keys").day <= oldest + timedelta(days=1)
+    _wait_for(lambda: '"backups.expired"' in kontakt.printed, 30)
 
 
 def test_the_nlu_process_knows_no_secret_of_ours(kontakt: RunningKontakt) -> None:

@@ -117,8 +117,8 @@ def opened(kontakt: RunningKontakt, url: str) -> Database:
     return Database(url, load_keys(kontakt.var / "keys"))
 
 
-def succeeds(kontakt: RunningKontakt, *arguments: str) -> str:
-    done = kontakt.run(*arguments)
+def succeeds(kontakt: RunningKontakt, *arguments: str, stdin: str | None = None) -> str:
+    done = kontakt.run(*arguments, stdin=stdin)
     assert done.returncode == 0, (arguments, done.stdout, done.stderr)
     return done.stdout
 
@@ -215,8 +215,8 @@ def test_keys_retention_and_audit_commands(kontakt: RunningKontakt, reference: s
     assert old in succeeds(kontakt, "keys", "list")
     assert succeeds(kontakt, "retention", "run") == "nothing\n"
     succeeds(kontakt, "retention", "plan", "--days", "60")
-    succeeds(kontakt, "retention", "hold", reference, "Tvist pågår")
-    succeeds(kontakt, "retention", "release", reference, "Tvisten är slut")
+    succeeds(kontakt, "retention", "hold", reference, stdin="Tvist pågår\n")
+    succeeds(kontakt, "retention", "release", reference, stdin="Tvisten är slut\n")
     assert succeeds(kontakt, "audit", "verify") == "the audit trail is whole\n"
     assert "whole" in succeeds(kontakt, "audit", "verify")
     assert "Elsa Testsson" in succeeds(kontakt, "submissions", "show", reference)

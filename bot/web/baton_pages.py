@@ -26,7 +26,8 @@ from bot.web.protection import from_our_page
 from bot.web.texts import Texts, texts_in
 from bot.web.visit import Visit, Visits, new_visit
 from storage.batons import LinkExpiredError, LinkLockedError, LinkUnknownError, OpenedLink, WrongCodeError
-from storage.conversations import Draft
+from storage.conversations import ConversationChangedError, Draft
+from storage.transfers import Carried
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 CODE_PATH, SHEET_PATH, CARRY_PATH, BLANKETT_PATH = "/overlamning", "/overlamning/blad", "/fortsatt", "/blankett"
@@ -136,18 +137,19 @@ class _Pages:
     async def carried_on(self, request: HttpRequest, token: str) -> Template:
         """The conversation where it was in Telegram; 410 for a link that is used or too old."""
         visit, now = self._visit(request), datetime.now(UTC)
-        busy = await asyncio.to_thread(self._desk.busy, visit.sender, now)
-        if busy is not None:
-            return self._busy(request, busy)
-        draft = await asyncio.to_thread(self._desk.take, token, now)
-        if draft is None:
-            return self._said(request, self._language(request)[1]["carried_on"]["used"], 410)
-        turn = replace(_turn(visit, draft, now), municipality=self._municipality(request))
-        try:
-            return await self._show_chat(visit, turn)
-        except Exception:  # whatever it was: what was taken has not arrived, and must not be lost
-            await asyncio.to_thread(self._desk.put_back, token, draft, now)
-            raise
+        while True:
+            busy = await asyncio.to_thread(self._desk.busy, visit.sender, now)
+            if busy is not None:
+                return self._busy(request, busy)
+            carried = await asyncio.to_thread(self._desk.carried, token, now)
+            if carried is None:
+                return self._said(request, self._language(request)[1]["carried_on"]["used"], 410)
+            turn = replace(_turn(visit, carried, now), municipality=self._municipality(request))
+            try:
+                return await self._show_chat(visit, turn)
+            except ConversationChangedError:
+                if await asyncio.to_thread(self._desk.carried, token, now) == carried:
+                    raise  # nobody has taken or changed it: it is something else
 
     async def sheets(self, request: HttpRequest, baton: str) -> Template:
         """The papers of a handover made in this conversation. Raises NotFoundException (404)."""
@@ -197,7 +199,7 @@ def _checked(token: str) -> str:
     return token
 
 
-def _turn(visit: Visit, carried: OpenedLink | Draft, at: datetime) -> Turn:
+def _turn(visit: Visit, carried: OpenedLink | Carried, at: datetime) -> Turn:
     return Turn(
         channel="web",
         sender=visit.sender,

@@ -120,6 +120,46 @@ def test_a_correction_carries_the_guardian_and_the_time(family: HandingOver) -> 
     assert sent.given["arskurs"]["by"] == "yrkesperson"
 
 
+def test_an_approval_is_of_what_was_read(family: HandingOver) -> None:
+    """Not of what the other guardian has changed since, and not while a question is open."""
+    mothers, fathers = family.handed_over(guardians=2)
+    family.open("mamma", mothers, MOTHER)
+    family.open("pappa", fathers, FATHER)
+    family.tap("pappa", "Ändra ett svar")
+    family.tap("pappa", "Skola")
+    assert "en fråga är öppen" in family.tap("pappa", "Godkänn och skicka")
+    family.say("pappa", "Nya skolan")
+    shown = family.tap("mamma", "Godkänn och skicka")
+    assert "Svaren har ändrats sedan" in shown and "Nya skolan" in shown
+    assert submissions.count(family.database) == 0
+    family.tap("mamma", "Godkänn och skicka")
+    assert family.sent_by("mamma").answers["skola"] == "Nya skolan"
+
+
+@pytest.mark.parametrize("way", ["börja om", "another form"])
+def test_leaving_for_something_else_takes_nothing_from_the_baton(family: HandingOver, way: str) -> None:
+    (link,) = family.handed_over()
+    family.open("mamma", link, MOTHER)
+    family.tap("mamma", "Ändra ett svar")
+    family.tap("mamma", "Skola")
+    family.say("mamma", "Nya skolan")
+    if way == "börja om":
+        said = family.say("mamma", "börja om")
+        leave = "Ja"
+    else:
+        said = family.say("mamma", choice="f:kontakta_mig", municipality="vingaker")
+        leave = "Stäng och börja på det nya"
+    assert "Svaren finns kvar bakom länken till och med 20" in said and "Inget skickas" in said
+    assert "radera" not in said.casefold() + " ".join(family.buttons("mamma")).casefold()
+    family.tap("mamma", leave)
+    draft = family.last["mamma"].draft
+    assert draft is None or draft.form_id == "kontakta_mig"
+    again = family.open("mammas dator", link, MOTHER)
+    assert "Skola: Nya skolan" in again and "Elsa Påhittad" in again
+    family.tap("mammas dator", "Godkänn och skicka")
+    assert family.sent_by("mammas dator").answers["barnets_namn"] == "Elsa Påhittad"
+
+
 def test_what_was_left_out_is_added(family: HandingOver) -> None:
     (link,) = family.handed_over()
     family.open("mamma", link, MOTHER)
@@ -314,6 +354,7 @@ def test_corrections_meet_in_the_baton(family: HandingOver) -> None:
         family.tap(who, "Ändra ett svar")
         family.tap(who, label)
         family.say(who, text)
+    assert "6" in family.tap("mamma", "Godkänn och skicka")  # the father's, which she had not seen yet
     family.tap("mamma", "Godkänn och skicka")
     sent = family.sent_by("mamma")
     assert (sent.answers["skola"], sent.answers["arskurs"]) == ("Nya skolan", "6")

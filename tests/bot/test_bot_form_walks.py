@@ -81,7 +81,7 @@ TOLD = (
 )
 """Several answers at once, and earlier ones put right: they change what they say, and nothing beside it."""
 ON_THE_WAY = ("answer", "answer", "answer", "answer", "wrong", "beside", "back", "change", "late", "skip", "told")
-AT_THE_END = ("change", "back", "late", "beside", "told")
+AT_THE_END = ("change", "back", "late", "early", "beside", "told")
 ENDINGS = ("send", "send", "send", "send", "send", "stop", "cancel")
 LATE_KINDS = ("a", "d", "f", "t", "s")
 ENDING_ACTIONS = frozenset({"submit", "restart", "replace", "print", "register", "hand_over", "carry"})
@@ -440,6 +440,15 @@ class Walker:
         if off_path:
             self._follow()
 
+    def _early(self) -> None:
+        """Back or to another answer, then "Skicka in" of a summary that no longer holds: nothing is sent."""
+        self._change() if self.choose.random() < 0.5 else self._back()
+        self.check()
+        showing = {choice.id for choice in self.replies[-1].choices}
+        old = [one for one in self.seen if one.startswith(f"d:{self.token}:submit:") and one not in showing]
+        if old:
+            self.turn(choice=self.choose.choice(old))
+
     def _beside(self) -> None:
         kind = self.choose.choice(tuple(BESIDE))
         buttons = {choice.id.split(":")[2]: choice.id for choice in self.replies[-1].choices if choice.id[0] == "d"}
@@ -486,6 +495,7 @@ class Walker:
         self.say("fortsätt")
         self.check()
         summary, journey, token = self.replies[-1].text, self.paper.journey, self.token
+        submit = next(one.id for one in self.replies[-1].choices if one.id.startswith(f"d:{token}:submit:"))
         say = self.tools.wordings[self.language]
         answers = journey.relevant_answers
         skipped = say("form.summary_skipped")
@@ -496,7 +506,7 @@ class Walker:
         ]
         assert journey.is_complete
         assert "\n".join(wanted) in summary, self.where
-        self._send_by("tap")
+        self._send_by("tap", submit)
         assert self.draft is None, self.where
         assert len(self.sent) == 1, self.where
         sent = self.sent[0]
@@ -508,12 +518,12 @@ class Walker:
         assert again.relevant_answers == answers
         assert sent.flags == (*again.flags, *((form_tries.FLAG,) if left_out else ()))
         for by in ("tap", "type", "old answer"):
-            self._send_by(by, token)
+            self._send_by(by, submit)
             assert self.draft is None, self.where
             assert len(self.sent) == 1, self.where
 
-    def _send_by(self, by: str, token: str = "") -> None:
-        submit = f"d:{token or self.token}:submit"
+    def _send_by(self, by: str, submit: str) -> None:
+        token = submit.split(":")[1]
         if by == "type":
             self.say(self.seen[submit])
         else:

@@ -78,7 +78,10 @@ def application(echo: Echo, **options: Any) -> Litestar:
 
 
 def browser_of(app: Litestar) -> TestClient[Litestar]:
-    """A client that names our own page as the origin of what it sends, as a browser does."""
+    """A client that names our own page as the origin of what it sends, as a browser does.
+
+    As the context of a `with` it starts the application, which is done once: further browsers are used as they are.
+    """
     client = TestClient(app)
     client.headers.update(OUR_PAGE)
     return client
@@ -457,7 +460,8 @@ def test_the_reply_to_a_message_is_given_again_to_its_sender(
     echo: Echo, message_id: str, own: bool, status: int
 ) -> None:
     app = application(echo)
-    with browser_of(app) as one, browser_of(app) as other:
+    other = browser_of(app)
+    with browser_of(app) as one:
         one.get("/")
         other.get("/")
         answered = turn(one, text="hej").json()
@@ -519,7 +523,8 @@ def test_a_reply_that_the_dialogue_keeps(dialogue_alone: Dialogue) -> None:
         nlu_ready=lambda: False,
         missed=dialogue_alone.missed,
     )
-    with browser_of(app) as client, browser_of(app) as other:
+    other = browser_of(app)
+    with browser_of(app) as client:
         client.get("/?kommun=vingaker")
         other.get("/")
         asked = turn(client, choice="f:intresseanmalan").json()
@@ -660,7 +665,8 @@ def test_hostile_text_does_not_stop_the_search_for_links(text: str) -> None:
 
 def test_too_many_turns_from_one_sender(echo: Echo) -> None:
     app = application(echo, turns_a_minute=3)
-    with browser_of(app) as one, browser_of(app) as other:
+    other = browser_of(app)
+    with browser_of(app) as one:
         one.get("/")
         other.get("/")
         answers = [turn(one, f"message-{number}", text="hej") for number in range(4)]

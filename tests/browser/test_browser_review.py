@@ -76,6 +76,11 @@ def sign_in(page: Page, site: Site, password: str = PASSWORD) -> None:
     press(page, "Logga in")
 
 
+def search(page: Page, text: str) -> None:
+    page.get_by_label("Namn, personnummer, referens eller ärendenummer").fill(text)
+    press(page, "Sök")
+
+
 def states(page: Page, site: Site) -> Iterator[str]:
     """Goes through every state the pages can be in; gives the name of each when it is on the screen."""
     page.goto(f"{site.address}/logga-in")
@@ -93,6 +98,14 @@ def states(page: Page, site: Site) -> Iterator[str]:
     yield "list"
     page.goto(f"{site.address}/inkommet?status=queued")
     yield "empty list"
+    search(page, "provsson VENDELA")
+    expect(page.get_by_role("row")).to_have_count(3)
+    yield "found"
+    search(page, "Vendel")
+    yield "nothing found"
+    page.locator("form[role=search]").evaluate("form => form.noValidate = true")
+    search(page, " ")
+    yield "empty search"
     page.goto(f"{site.address}/inkommet/{site.new}")
     yield "submission"
     page.get_by_role("textbox", name="Anteckning").fill("Ringde upp.\nInget svar.")
@@ -107,6 +120,12 @@ def states(page: Page, site: Site) -> Iterator[str]:
     page.get_by_label("I kö").check()
     press(page, "Spara status")
     yield "conflict"
+    page.get_by_role("link", name="Loggkontroll").click()
+    yield "review of the log"
+    press(page, "Visa")
+    yield "review of the log with numbers"
+    page.goto(f"{site.address}/loggkontroll?fran=2026-10-25&till=2026-10-24")
+    yield "review of the log with wrong dates"
     page.goto(f"{site.address}/nothing-here")
     yield "not found"
     page.goto(f"{site.address}/inkommet")
@@ -128,7 +147,7 @@ def test_every_state_is_accessible_and_fits(
         too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert too_wide <= 0, state
         seen.append(state)
-    assert len(seen) == 13
+    assert len(seen) == 19
 
 
 def test_everything_works_without_javascript(site: Site, open_context: Callable[..., BrowserContext]) -> None:
@@ -145,6 +164,9 @@ def test_everything_works_without_javascript(site: Site, open_context: Callable[
     page.get_by_label("Status").select_option("Under handläggning")
     press(page, "Visa")
     expect(page.get_by_role("row")).to_have_count(2)
+    search(page, "Provsson")
+    expect(page.get_by_role("table")).to_contain_text("2 formulär hittades.")
+    assert page.url == f"{site.address}/inkommet"
     press(page, "Logga ut")
     expect(page.get_by_role("status")).to_have_text("Du är utloggad.")
 
@@ -163,7 +185,7 @@ def test_the_keyboard_is_enough(site: Site, open_context: Callable[..., BrowserC
     keys.press("Enter")
     page.wait_for_url("**/inkommet")
     outline = "getComputedStyle(document.activeElement).outlineStyle"
-    for _ in range(12):
+    for _ in range(20):
         keys.press("Tab")
         assert page.evaluate(outline) == "solid"
         if page.evaluate("document.activeElement.textContent").strip() == site.new:

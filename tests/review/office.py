@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from forms.form import Form, Option, Question
+from forms.identities import identities_in
 from forms.loader import form_to_snapshot
 from review.app import create_app
 from review.passwords import Passwords
@@ -181,17 +182,21 @@ class Office:
     ) -> str:
         """Store a submission as the resident's side does; returns its reference."""
         reference = reference or intake.make_reference()
+        answers = ANSWERS if answers is None else answers
+        who = identities_in(form, answers)
         new = intake.NewSubmission(
             reference=reference,
             draft_token="utkast" + reference,
             form_id=form.id,
             form_version=form.version,
             form_snapshot=form_to_snapshot(form),
-            answers=ANSWERS if answers is None else answers,
+            answers=answers,
             flags=flags,
             municipality=municipality,
             channel="web",
             language=language,
+            names=who.names,
+            numbers=who.numbers,
         )
         with self.database.transaction() as session:
             intake.insert(session, new, actor="resident", at=self.clock())

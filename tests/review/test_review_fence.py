@@ -105,7 +105,7 @@ def test_no_form_without_its_token(office: Office, csrf: str | None) -> None:
     browser = office.signed_in()
     fields = {} if csrf is None else {"csrf": csrf}
     posts = [path for method, path in routes_of(office.app) if method not in SAFE]
-    assert len(posts) == 9
+    assert len(posts) == 10
     for path in posts:
         for one in (browser, visitor(office)):
             if one is not browser and ("POST", path) not in OPEN:
@@ -252,7 +252,7 @@ def test_no_page_asks_another_site_for_anything_or_holds_script(office: Office) 
     reference = office.submit()
     browser = office.signed_in()
     token = reviewers.create_invitation(office.database, office.clock(), actor="cli:test")
-    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", f"/valkommen/{token}", "/x")
+    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", "/loggkontroll", f"/valkommen/{token}", "/x")
     pages = [browser.get(address).text for address in addresses]
     pages.append(visitor(office).page)
     pages.append(browser.get("/static/review.css").text)
@@ -265,7 +265,7 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
     reference = office.submit()
     browser = office.signed_in()
     token = reviewers.create_invitation(office.database, office.clock(), actor="cli:test")
-    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", f"/valkommen/{token}", "/x")
+    addresses = ("/inkommet", f"/inkommet/{reference}", "/fragor", "/loggkontroll", f"/valkommen/{token}", "/x")
     pages = [browser.get(address).text for address in addresses]
     pages.append(visitor(office).page)
     for page in pages:
@@ -282,6 +282,7 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
         "Inkomna formulär – Kontakt",
         f"{reference} – Kontakt",
         "Frågor utan svar – Kontakt",
+        "Loggkontroll – Kontakt",
         "Skapa ditt konto – Kontakt",
         "Sidan finns inte – Kontakt",
         "Logga in – Kontakt",
@@ -291,6 +292,6 @@ def test_pages_are_built_for_every_reader(office: Office) -> None:
 def test_ids_are_used_once_on_each_page(office: Office) -> None:
     reference = office.submit()
     browser = office.signed_in()
-    for address in ("/inkommet", f"/inkommet/{reference}", "/fragor"):
+    for address in ("/inkommet", f"/inkommet/{reference}", "/fragor", "/loggkontroll"):
         ids = re.findall(r'\sid="([^"]+)"', browser.get(address).text)
         assert not [one for one, group in itertools.groupby(sorted(ids)) if len(list(group)) > 1]

@@ -1,20 +1,22 @@
 """What tests of storage hand on, send in and add to: a kurator's baton for two guardians, and turns that do things."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from sqlalchemy import func, select
 
-from storage import conversations, intake
+from storage import conversations, intake, transfers
+from storage.backup_keys import BackupKey
 from storage.batons import NewBaton, NewLink, make_link
-from storage.conversations import Conversation, Draft
+from storage.conversations import Conversation, ConversationChangedError, Draft
 from storage.database import Database
 from storage.effects import Effect
 from storage.intake import NewSubmission
 from storage.tables import Base
 
+BACKUP_KEY = BackupKey(date(2026, 2, 1), b"k" * 32)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EXPIRES = NOON + timedelta(days=14)
 AFTER = EXPIRES + timedelta(hours=1)
@@ -69,6 +71,7 @@ def application(token: str, reference: str | None = None, **changes: Any) -> New
         "language": "sv",
         "code": "123456",
         "given": BY_KURATOR,
+        "names": ("Alva Öberg",),
     }
     return NewSubmission(**{**values, **changes})
 
@@ -82,6 +85,15 @@ def act(
     return conversations.save(
         database, before, before, message_id=message, response={}, at=at, submission=submission, effects=effects
     )
+
+
+def take(database: Database, token: str, at: datetime = NOON) -> Draft | None:
+    """The draft behind a link, taken by a turn of somebody new; None when nothing is there or another was quicker."""
+    carried = transfers.carried(database, token, at=at)
+    try:
+        return carried and act(database, carried, at=at) and carried.draft
+    except ConversationChangedError:
+        return None
 
 
 def hand_over(

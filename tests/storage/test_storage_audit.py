@@ -1,4 +1,7 @@
-"""The audit trail: whole when left alone; every way to tamper with it shows."""
+"""The audit trail: whole when left alone; every way to tamper with it shows.
+
+Who tampers here has the database in his hands: he puts the guard of the trail away first.
+"""
 
 import json
 import threading
@@ -12,6 +15,7 @@ from sqlalchemy.orm import Session
 from storage import audit
 from storage.database import Database
 from storage.tables import AuditAnchorRow, AuditEventRow
+from tests.tampering import put_guard_away
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 EVENTS = 8
@@ -110,6 +114,7 @@ def test_tampering_shows(tampering: str, database: Database) -> None:
     fill(database)
     assert audit.verify(database) == []
     with database.transaction() as session:
+        put_guard_away(session)
         TAMPERINGS[tampering](session)
     problems = audit.verify(database)
     assert problems
@@ -121,6 +126,7 @@ def test_every_single_event_is_guarded(database: Database) -> None:
     for number in range(1, EVENTS + 1):
         for how in ("changed", "removed"):
             with database.transaction() as session:
+                put_guard_away(session)
                 if how == "changed":
                     change(session, number, actor="bo")
                 else:
@@ -140,6 +146,7 @@ def restore(database: Database) -> None:
 def test_problems_name_the_event(database: Database) -> None:
     fill(database)
     with database.transaction() as session:
+        put_guard_away(session)
         change(session, 3, actor="bo")
         remove(session, 6)
     assert audit.verify(database) == [
@@ -154,6 +161,7 @@ def test_with_everything_deleted_what_was_done_still_speaks(database: Database) 
     assert audit.verify(database) == []
     reviewers.add(database, "anna", "Anna", "hash", "reviewer", actor="cli:root", at=NOON)
     with database.transaction() as session:
+        put_guard_away(session)
         session.execute(delete(AuditEventRow))
         session.execute(delete(AuditAnchorRow))
     assert audit.verify(database) == ["the anchor of the audit trail is missing"]

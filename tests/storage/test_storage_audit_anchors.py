@@ -15,6 +15,7 @@ from storage.chained_file import ChainedFileError
 from storage.database import Database
 from storage.encryption import Keyring
 from storage.tables import AuditAnchorRow, AuditEventRow
+from tests.tampering import put_guard_away
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,8 +34,9 @@ def days(database: Database, path: Path, number: int = 3) -> None:
 
 
 def cut(database: Database, last: int) -> None:
-    """What somebody with the keys can do: shorten the trail and seal another end."""
+    """What somebody with the database and the keys can do: put the guard away, shorten the trail, seal another end."""
     with database.transaction() as session:
+        put_guard_away(session)
         session.execute(delete(AuditEventRow).where(AuditEventRow.number > last))
     found = audit.last(database)
     with database.transaction() as session:

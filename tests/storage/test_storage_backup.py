@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -45,7 +46,9 @@ from storage.conversations import Draft
 from storage.database import REVISION, Database, DatabaseError, migrate
 from storage.deliveries import Outgoing
 from storage.encryption import Keyring, load_keys, make_keys
+from storage.lookup_tables import LookupsOwedRow
 from storage.missed_questions import MissedQuestion
+from storage.notice_tables import NoticeRow
 from storage.retention import Policy, confirm_clock, purge
 from storage.retention_policy import Entry
 from storage.rotation import add_key
@@ -62,7 +65,8 @@ from storage.tables import (
 )
 from storage.tombstones import Tombstone, TombstoneError, append, read, tombstone_of
 from storage.transfers import NewTransfer
-from tests.storage.families import act, application, hand_over
+from tests.storage.families import BACKUP_KEY, act, application, hand_over
+from tests.tampering import put_guard_away
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 ROOT = Path(storage.__file__).parent.parent
@@ -177,6 +181,14 @@ def hold_hand_over_and_purge(database: Database, references: list[str]) -> None:
     purge(database, Policy({}, withdrawn, {}), NOON, actor="system", tombstone_file=None)
 
 
+def owe(database: Database, reference: str) -> None:
+    """A notice that has not been sent, and a submission that has not got its look-ups yet."""
+    with database.transaction() as session:
+        session.add(NoticeRow(created_at=NOON, kind="submission", municipality="sala", due_at=NOON, tries=0))
+        id = session.scalars(select(SubmissionRow.id).where(SubmissionRow.reference == reference)).one()
+        session.add(LookupsOwedRow(submission_id=id))
+
+
 def rows_of(database: Database) -> dict[str, list[str]]:
     """Every row of every table, as it is stored."""
     with database.reading() as session:
@@ -187,7 +199,7 @@ def rows_of(database: Database) -> dict[str, list[str]]:
 
 
 def fetch(path: Path, url: str, keyring: Keyring, *tombstones: str) -> Restored:
-    return restore(path, url, keyring, NOON, actor="cli:root", tombstones=tombstones)
+    return restore(path, url, keyring, BACKUP_KEY, NOON, actor="cli:root", tombstones=tombstones)
 
 
 def assert_nothing_restored(url: str, open_url: Callable[[str], Database]) -> None:
@@ -211,11 +223,12 @@ def test_everything_comes_back(
     references = fill(database)
     hand_over_and_add(database)
     hold_hand_over_and_purge(database, references)
+    owe(database, BATON)
     leadership.hold(database, "telegram", "somebody", NOON, 60)
     before, path, target = rows_of(database), tmp_path / "kontakt.backup", make_url(into)
     assert [name for name, rows in before.items() if not rows] == []
-    made = make_backup(database, path, NOON)
-    assert made == check_backup(path, keyring)
+    made = make_backup(database, path, NOON, BACKUP_KEY)
+    assert made == check_backup(path, keyring, BACKUP_KEY)
     assert (made.made_at, made.revision, made.problems) == (NOON, REVISION, ())
     assert made.rows == {name: len(rows) for name, rows in before.items()}
     assert made.audit_events == len(before["audit_events"])
@@ -257,9 +270,9 @@ def test_from_one_database_to_the_other_and_back(
 ) -> None:
     first = open_url(make_url("sqlite"))
     fill(first)
-    made = make_backup(first, tmp_path / "1.backup", NOON)
+    made = make_backup(first, tmp_path / "1.backup", NOON, BACKUP_KEY)
     fetch(tmp_path / "1.backup", middle := make_url("postgresql"), keyring)
-    again = make_backup(open_url(middle), tmp_path / "2.backup", NOON)
+    again = make_backup(open_url(middle), tmp_path / "2.backup", NOON, BACKUP_KEY)
     fetch(tmp_path / "2.backup", last := make_url("sqlite"), keyring)
     assert again.audit_events == made.audit_events + 1
     same = set(made.rows) - {"audit_events", "audit_anchor", *SHORT_LIVED}
@@ -296,7 +309,7 @@ def test_backups_while_four_threads_write(
     made = []
     for number in range(3):
         time.sleep(0.6)
-        made.append(make_backup(database, tmp_path / f"{number}.backup", NOON))
+        made.append(make_backup(database, tmp_path / f"{number}.backup", NOON, BACKUP_KEY))
     stop.set()
     for thread in threads:
         thread.join()
@@ -305,7 +318,7 @@ def test_backups_while_four_threads_write(
     assert grown == sorted(set(grown)) and grown[0] > 2
     for number, backup in enumerate(made):
         path = tmp_path / f"{number}.backup"
-        assert check_backup(path, keyring) == backup
+        assert check_backup(path, keyring, BACKUP_KEY) == backup
         fetch(path, target := make_url(backend), keyring)
         assert_turns_are_whole(open_url(target))
 
@@ -346,7 +359,7 @@ def fill_randomly(database: Database, rows: int) -> None:
 
 def chunks_of(path: Path) -> tuple[bytes, list[bytes]]:
     content = path.read_bytes()
-    place = len(backup_file.MAGIC) + 16
+    place = backup_file.HEAD_BYTES
     head, found = content[:place], []
     while place < len(content):
         length = 4 + int.from_bytes(content[place : place + 4])
@@ -362,10 +375,10 @@ def flipped(content: bytes, place: int, bit: int) -> bytes:
 
 
 def test_damage_anywhere_is_refused(large: Database, keyring: Keyring, tmp_path: Path) -> None:
-    make_backup(large, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(large, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     content, (head, chunks), damaged = path.read_bytes(), chunks_of(path), tmp_path / "damaged"
     assert len(chunks) >= 4
-    assert sum(1 for _ in read_lines(path, keyring)) > 60
+    assert sum(1 for _ in read_lines(path, keyring, BACKUP_KEY)) > 60
     some = random.Random(20260302)
     heads = [*range(len(head) + 60), *(len(head) + sum(map(len, chunks[:n])) + 1 for n in range(len(chunks)))]
     places = heads + [some.randrange(len(content)) for _ in range(200)]
@@ -379,19 +392,19 @@ def test_damage_anywhere_is_refused(large: Database, keyring: Keyring, tmp_path:
     for version in versions:
         damaged.write_bytes(version)
         with pytest.raises(BackupError) as error:
-            list(read_lines(damaged, keyring))
+            list(read_lines(damaged, keyring, BACKUP_KEY))
         assert str(damaged) in one_line(error)
 
 
 def test_a_chunk_of_another_backup_is_refused(large: Database, keyring: Keyring, tmp_path: Path) -> None:
-    make_backup(large, tmp_path / "1", NOON)
-    make_backup(large, tmp_path / "2", NOON)
+    make_backup(large, tmp_path / "1", NOON, BACKUP_KEY)
+    make_backup(large, tmp_path / "2", NOON, BACKUP_KEY)
     (head, first), (other_head, second) = chunks_of(tmp_path / "1"), chunks_of(tmp_path / "2")
     mixed = tmp_path / "mixed"
     for content in ([head, *first[:-1], second[-1]], [head, second[0], *first[1:]], [other_head, *first]):
         mixed.write_bytes(b"".join(content))
         with pytest.raises(BackupError, match="is damaged, not whole, or made with other keys"):
-            list(read_lines(mixed, keyring))
+            list(read_lines(mixed, keyring, BACKUP_KEY))
 
 
 def test_a_damaged_backup_leaves_the_database_empty(
@@ -399,7 +412,7 @@ def test_a_damaged_backup_leaves_the_database_empty(
     make_url: Callable[[str], str], open_url: Callable[[str], Database],
 ) -> None:  # fmt: skip
     fill_randomly(database, 40)
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     content, target, damaged = path.read_bytes(), make_url(backend), tmp_path / "damaged"
     for version in (flipped(content, len(content) - 9, 0), content[:-400_000], content + b"\0", content[:100]):
         damaged.write_bytes(version)
@@ -407,9 +420,9 @@ def test_a_damaged_backup_leaves_the_database_empty(
             fetch(damaged, target, keyring)
         one_line(error)
         with pytest.raises(BackupError):
-            check_backup(damaged, keyring)
+            check_backup(damaged, keyring, BACKUP_KEY)
         assert_nothing_restored(target, open_url)
-    assert fetch(path, target, keyring).backup == check_backup(path, keyring)
+    assert fetch(path, target, keyring).backup == check_backup(path, keyring, BACKUP_KEY)
 
 
 def test_other_keys_restore_nothing(
@@ -417,25 +430,29 @@ def test_other_keys_restore_nothing(
     make_url: Callable[[str], str], open_url: Callable[[str], Database],
 ) -> None:  # fmt: skip
     fill(sqlite)
-    make_backup(sqlite, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(sqlite, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     make_keys(tmp_path / "others")
     others, target = load_keys(tmp_path / "others"), make_url("sqlite")
+    under_its_id = replace(keyring, keys={keyring.sealing: others.keys[others.sealing]}, file=None)
+    other_line = replace(BACKUP_KEY, key=b"x" * 32)
     cases = [
-        (others, f"is sealed with the key {keyring.sealing}, which is not there: put its line back"),
-        (replace(others, sealing=keyring.sealing, keys={keyring.sealing: others.keys[others.sealing]}), "other keys"),
-        (replace(keyring, lookup=others.lookup), "was made with another lookup.key"),
+        (under_its_id, BACKUP_KEY, f"the key {keyring.sealing} is missing or another, .* put its line back"),
+        (replace(keyring, lookup=others.lookup), BACKUP_KEY, "was made with another lookup.key"),
+        (keyring, other_line, "is damaged, not whole, or made with other keys"),
+        (keyring, replace(BACKUP_KEY, day=NOON.date()), "is damaged, not whole, or made with other keys"),
     ]
-    for keys, problem in cases:
-        for attempt in (lambda keys: check_backup(path, keys), lambda keys: fetch(path, target, keys)):
-            with pytest.raises(BackupError, match=problem) as error:
-                attempt(keys)
-            one_line(error)
+    for keys, key, problem in cases:
+        with pytest.raises(BackupError, match=problem) as error:
+            check_backup(path, keys, key)
+        one_line(error)
+        with pytest.raises(BackupError, match=problem):
+            restore(path, target, keys, key, NOON, actor="cli:root", tombstones=())
     assert_nothing_restored(target, open_url)
     fetch(path, target, keyring)
 
 
 def test_a_key_that_was_put_away_is_asked_for(tmp_path: Path, make_url: Callable[[str], str]) -> None:
-    """The file is sealed with the newest key, what is in it with both."""
+    """The file is sealed with its day's key, what is in it with both."""
     make_keys(tmp_path / "two")
     database = Database(make_url("sqlite"), load_keys(tmp_path / "two"))
     references, old = fill(database), database.keyring.sealing
@@ -443,7 +460,7 @@ def test_a_key_that_was_put_away_is_asked_for(tmp_path: Path, make_url: Callable
     submit(database, "late")
     database.close()
     database = Database(str(database._engine.url), load_keys(tmp_path / "two"))
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     both, target = database.keyring, make_url("sqlite")
     database.close()
     newest = replace(both, keys={new: both.keys[new]}, file=None)
@@ -459,7 +476,7 @@ def test_only_an_empty_migrated_database_is_restored_into(
     database: Database, url: str, keyring: Keyring, tmp_path: Path, open_url: Callable[[str], Database]
 ) -> None:
     fill(database)
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     before = rows_of(database)
     with pytest.raises(BackupError, match=r"is not empty \(there are [a-z_]+\): restore into a new database") as error:
         fetch(path, url, keyring)
@@ -475,7 +492,7 @@ def test_an_empty_database_and_one_that_proved_other_keys(
 ) -> None:
     """What `kontakt migrate` has left: the proof of keys that were made by mistake."""
     empty = open_url(make_url(backend))
-    made = make_backup(empty, path := tmp_path / "kontakt.backup", NOON)
+    made = make_backup(empty, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     assert (made.audit_events, made.audit_hash, sum(made.rows.values())) == (0, "", 1)
     make_keys(tmp_path / "others")
     Database(target := make_url(backend), load_keys(tmp_path / "others")).close()
@@ -483,11 +500,32 @@ def test_an_empty_database_and_one_that_proved_other_keys(
     assert audit.verify(open_url(target)) == []
 
 
+def in_the_first_format(path: Path, keyring: Keyring) -> None:
+    """As it was made before backups had a day: sealed by the keyring."""
+    file_id, lines = bytes(16), b"".join(line + b"\n" for line in read_lines(path, keyring, BACKUP_KEY))
+    sealed = keyring.seal(zlib.compress(lines), f"backup:{file_id.hex()}:0:last")
+    path.write_bytes(b"kontakt backup 1\n" + file_id + len(sealed).to_bytes(4) + sealed)
+
+
+def test_a_backup_of_the_first_format_is_still_put_back(
+    sqlite: Database, keyring: Keyring, tmp_path: Path, make_url: Callable[[str], str]
+) -> None:
+    fill(sqlite)
+    made = make_backup(sqlite, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
+    in_the_first_format(path, keyring)
+    assert check_backup(path, keyring, replace(BACKUP_KEY, day=date(2027, 1, 1))) == made
+    assert fetch(path, make_url("sqlite"), keyring).backup == made
+    make_keys(tmp_path / "others")
+    with pytest.raises(BackupError, match=f"is sealed with the key {keyring.sealing}, which is not there") as error:
+        check_backup(path, load_keys(tmp_path / "others"), BACKUP_KEY)
+    one_line(error)
+
+
 def rewritten(path: Path, keyring: Keyring, change: Callable[[list[Any]], list[Any]]) -> None:
     """The same backup with other lines in it, rightly sealed."""
-    lines = change([json.loads(line) for line in read_lines(path, keyring)])
+    lines = change([json.loads(line) for line in read_lines(path, keyring, BACKUP_KEY)])
     with path.open("wb") as file:
-        write_lines(file, keyring, [json.dumps(line, separators=(",", ":")).encode() for line in lines])
+        write_lines(file, BACKUP_KEY, NOON.date(), [json.dumps(line, separators=(",", ":")).encode() for line in lines])
 
 
 def test_a_backup_that_does_not_hold_what_it_says_is_refused(
@@ -512,9 +550,12 @@ def test_a_backup_that_does_not_hold_what_it_says_is_refused(
         ("does not take the rows", lambda lines: [line for line in lines if "Intresseanm" not in json.dumps(line)]),
     ]
     for number, (problem, change) in enumerate(cases):
-        make_backup(sqlite, path := tmp_path / f"{number}.backup", NOON)
+        make_backup(sqlite, path := tmp_path / f"{number}.backup", NOON, BACKUP_KEY)
         rewritten(path, keyring, change)
-        for attempt in (lambda path: check_backup(path, keyring), lambda path: fetch(path, target, keyring)):
+        for attempt in (
+            lambda path: check_backup(path, keyring, BACKUP_KEY),
+            lambda path: fetch(path, target, keyring),
+        ):
             with pytest.raises(BackupError, match=problem) as error:
                 attempt(path)
             one_line(error)
@@ -527,7 +568,7 @@ def test_a_database_that_keeps_something_else_is_refused(
 ) -> None:  # fmt: skip
     """A trigger stands for whatever may change rows on their way in."""
     fill(sqlite)
-    make_backup(sqlite, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(sqlite, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     trigger = "CREATE TRIGGER t AFTER INSERT ON outbox BEGIN UPDATE outbox SET attempts = 1; END"
     with open_url(target := make_url("sqlite")).transaction() as session:
         session.execute(text(trigger))
@@ -545,7 +586,7 @@ def test_a_backup_of_an_older_revision_is_migrated(
     with database.transaction() as session:
         for table in (SubmissionNoteRow, SubmissionKeyRow, StatusChangeRow, SubmissionRow):
             session.execute(delete(table))
-    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     newer = set(Base.metadata.tables) - {"key_check"} - tables_of("0002")
     later = {"drafts": "form_snapshot", "submissions": "code_key"}
     assert "submission_keys" in newer and sum(made.rows[name] for name in newer) == 0
@@ -579,7 +620,7 @@ def test_a_backup_of_an_older_revision_is_migrated(
         return changed
 
     rewritten(path, keyring, as_of_0002)
-    checked = check_backup(path, keyring)
+    checked = check_backup(path, keyring, BACKUP_KEY)
     assert (checked.revision, checked.problems) == ("0002", ())
     restored = fetch(path, target := make_url(backend), keyring)
     assert restored.backup == checked
@@ -616,19 +657,20 @@ def test_what_was_wrong_before_is_told_and_does_not_stop_a_restore(
 ) -> None:  # fmt: skip
     references = fill(database)
     with database.transaction() as session:
+        put_guard_away(session)
         session.execute(update(AuditEventRow).where(AuditEventRow.number == 3).values(actor="bo"))
         session.execute(update(ConversationRow).where(ConversationRow.id == 1).values(state_sealed=b"\x01damaged"))
         first, second, third = list(session.scalars(select(SubmissionRow).order_by(SubmissionRow.id)))[:3]
         session.execute(delete(SubmissionKeyRow).where(SubmissionKeyRow.submission_id == first.id))
         second.content_sealed = third.content_sealed
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     expected = (
         "audit event 3 is not what was written",
         "1 values of conversations.state_sealed cannot be opened",
         "2 values of submissions.content_sealed cannot be opened",
         "1 values of submission_notes.text_sealed cannot be opened",
     )
-    assert check_backup(path, keyring).problems == expected
+    assert check_backup(path, keyring, BACKUP_KEY).problems == expected
     assert fetch(path, target := make_url(backend), keyring).backup.problems == expected
     assert submissions.open_submission(open_url(target), references[-1], actor="anna", at=NOON) is not None
     assert audit.verify(open_url(target)) == ["audit event 3 is not what was written"]
@@ -643,14 +685,14 @@ def test_every_sealed_value_is_tried(place: str, sqlite: Database, keyring: Keyr
     references = fill(sqlite)
     hand_over_and_add(sqlite)
     hold_hand_over_and_purge(sqlite, references)
-    make_backup(sqlite, tmp_path / "whole.backup", NOON)
-    assert check_backup(tmp_path / "whole.backup", keyring).problems == ()
+    make_backup(sqlite, tmp_path / "whole.backup", NOON, BACKUP_KEY)
+    assert check_backup(tmp_path / "whole.backup", keyring, BACKUP_KEY).problems == ()
     table, column = place.split(".")
     with sqlite.transaction() as session:
         session.execute(update(Base.metadata.tables[table]).values({column: b"\x02" + b"damaged" * 9}))
         damaged = session.scalar(select(func.count()).select_from(Base.metadata.tables[table]))
-    make_backup(sqlite, tmp_path / "damaged.backup", NOON)
-    problems = check_backup(tmp_path / "damaged.backup", keyring).problems
+    make_backup(sqlite, tmp_path / "damaged.backup", NOON, BACKUP_KEY)
+    problems = check_backup(tmp_path / "damaged.backup", keyring, BACKUP_KEY).problems
     assert problems == (f"{damaged} values of {place} cannot be opened",)
 
 
@@ -661,7 +703,7 @@ def test_a_purged_baton_stays_away_and_what_it_became_comes_back(
     """Purging the baton is not purging the submission that has its token; purging the submission takes both."""
     fill(database, 1)
     hand_over_and_add(database)
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     kept = Policy({"drafts": Entry("drafts", 1, "SN 2026-118")}, {}, {})
     late, before = NOON + timedelta(days=20), rows_of(database)
     confirm_clock(database, late, None, actor="cli:root")
@@ -676,7 +718,7 @@ def test_a_purged_baton_stays_away_and_what_it_became_comes_back(
 
     again = fetch(path, target := make_url(backend), keyring, *(tombstone_of(keyring, n) for n in (BATON, BATONS[0])))
     belonging = ("submissions", "submission_keys", "submission_requests", "submission_additions", "status_changes")
-    assert again.purged == dict.fromkeys(belonging, 1)
+    assert again.purged == {**dict.fromkeys(belonging, 1), "submission_lookups": 5}
 
 
 def test_what_has_been_purged_stays_away(
@@ -686,7 +728,7 @@ def test_what_has_been_purged_stays_away(
     references = fill(database, 7)
     draft = conversations.find(database, "web", "resident 4").draft
     assert draft is not None
-    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     names = [references[0], references[3], "TOKEN5", draft.token, "ABCDEFGH"]
     gone = {references[0], references[3], references[5]}
     restored = fetch(path, target := make_url(backend), keyring, *(tombstone_of(keyring, name) for name in names))
@@ -705,15 +747,16 @@ def test_what_has_been_purged_stays_away(
 
 PROGRAM = """
 import os, resource, signal, sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from sqlalchemy import Engine, event
 from storage.backup import BackupError, make_backup, restore
+from storage.backup_keys import BackupKey
 from storage.database import Database
 from storage.encryption import load_keys
 
 what, url, keys, path, most, kill_after = sys.argv[1:]
-keyring, at = load_keys(Path(keys)), datetime(2026, 3, 2, tzinfo=UTC)
+keyring, at, key = load_keys(Path(keys)), datetime(2026, 3, 2, tzinfo=UTC), BackupKey(date(2026, 2, 1), b"k" * 32)
 
 def kill(*arguments):
     if kill_after and arguments[2].startswith(kill_after):
@@ -724,9 +767,9 @@ try:
     if what == "backup":
         database = Database(url, keyring)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), int(most)))
-        make_backup(database, Path(path), at)
+        make_backup(database, Path(path), at, key)
     else:
-        restore(Path(path), url, keyring, at, actor="cli:root", tombstones=())
+        restore(Path(path), url, keyring, key, at, actor="cli:root", tombstones=())
 except BackupError as error:
     sys.exit(str(error))
 """
@@ -761,12 +804,14 @@ def test_a_killed_backup_leaves_nothing_readable(
     assert stat.S_IMODE(found[0].stat().st_mode) == 0o600
     assert_nothing_is_readable(found[0].read_bytes(), database)
     with pytest.raises(BackupError):
-        list(read_lines(found[0], keyring))
-    make_backup(database, path, NOON)
-    assert check_backup(path, keyring).rows["conversations"] == 1506
+        list(read_lines(found[0], keyring, BACKUP_KEY))
+    make_backup(database, path, NOON, BACKUP_KEY)
+    assert check_backup(path, keyring, BACKUP_KEY).rows["conversations"] == 1506
 
 
 def assert_nothing_is_readable(content: bytes, database: Database) -> None:
+    """Of what is in it; the day that it is of stands in front."""
+    content = content[backup_file.HEAD_BYTES :]
     with database.reading() as session:
         words = set(session.scalars(select(SubmissionRow.reference)))
     words |= {"MARKER", "anna", "sala", "in_review", "2026-03-02", "submissions", "audit_events", "Intresse", "argon"}
@@ -776,7 +821,7 @@ def assert_nothing_is_readable(content: bytes, database: Database) -> None:
 def test_a_backup_is_for_its_owner_alone_and_sealed(large: Database, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        make_backup(large, path := tmp_path / "kontakt.backup", NOON)
+        make_backup(large, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -792,7 +837,7 @@ def test_a_killed_restore_leaves_an_empty_database(
     make_url: Callable[[str], str], open_url: Callable[[str], Database],
 ) -> None:  # fmt: skip
     fill(database)
-    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    made = make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     target = make_url(backend)
     with start("restore", target, key_directory, path, kill_after=statement) as process:
         process.communicate()
@@ -821,12 +866,12 @@ def test_a_place_that_cannot_be_written_to(sqlite: Database, tmp_path: Path) -> 
     cases = [("taken", "there is something at"), ("link", "there is something at"), ("missing/b", "No such file")]
     for name, problem in cases:
         with pytest.raises(BackupError, match=problem) as error:
-            make_backup(sqlite, tmp_path / name, NOON)
+            make_backup(sqlite, tmp_path / name, NOON, BACKUP_KEY)
         one_line(error)
     assert (tmp_path / "taken").read_text() == "mine"
     for name in ("missing", "taken", ""):
         with pytest.raises(BackupError):
-            check_backup(tmp_path / name, sqlite.keyring)
+            check_backup(tmp_path / name, sqlite.keyring, BACKUP_KEY)
 
 
 def test_the_format_carries_every_column() -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
-from storage import conversations, form_snapshots, transfers
+from storage import conversations, form_snapshots
 from storage.conversations import Conversation, Draft
 from storage.database import Database
 from storage.form_snapshots import Snapshot
 from storage.tables import DraftRow, FormSnapshotRow
 from storage.transfers import NewTransfer
-from tests.storage.families import DRAFT, FORM, NOON, act, application, hand_over
+from tests.storage.families import DRAFT, FORM, NOON, act, application, hand_over, take
 
 NEW_FORM = {**FORM, "title": {"sv": "Ny titel"}}
 
@@ -135,7 +135,7 @@ def test_what_used_a_form_lets_it_go(database: Database) -> None:
     now = save(database, Conversation("web", "a"), "1", DRAFT)
     act(database, NewTransfer("token", replace(DRAFT, token="CCCCCCCCCC")))
     save(database, now, "2", None)
-    transfers.take(database, "token", at=NOON)
+    assert take(database, "token") is not None
     with database.transaction() as session:
         assert form_snapshots.drop_unused(session) == 1
 

@@ -10,7 +10,6 @@ import pytest
 from storage.encryption import (
     PREFIX_BYTES,
     DataKey,
-    KeyFileError,
     Keyring,
     SealError,
     UnknownKeyError,
@@ -21,6 +20,7 @@ from storage.encryption import (
     make_keys,
     prefix_of,
 )
+from storage.key_files import KeyFileError
 
 FILES = ("encryption.keys", "lookup.key", "session.key")
 TEXTS = ["", "Åsa Öberg", "a\x00b", "\ud800 lone", "‮bidi", "😀" * 5000]

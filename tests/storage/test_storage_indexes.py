@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from storage import additions, batons, conversations, status_codes, submissions, transfers
+from storage import additions, batons, conversations, status_codes, submissions
 from storage.batons import BatonAnswer, BatonReminded, BatonSaved, NewLink
 from storage.conversations import Conversation
 from storage.database import Database
 from storage.transfers import NewTransfer
-from tests.storage.families import AFTER, ANSWERS, DRAFT, NOON, act, application, hand_over
+from tests.storage.families import AFTER, ANSWERS, DRAFT, NOON, act, application, hand_over, take
 
 TOKEN, REFERENCE = "ABCDEFGHJK", "AB2CDE3F"
 
@@ -49,7 +49,7 @@ LOOK_UPS: dict[str, Callable[[Database, NewLink], Any]] = {
     "withdrawing": lambda database, link: act(database, additions.Withdrawal(REFERENCE, None)),
     "opening": lambda database, link: submissions.open_submission(database, REFERENCE, actor="anna", at=NOON),
     "a new transfer": lambda database, link: act(database, NewTransfer("other", DRAFT)),
-    "taking a transfer": lambda database, link: transfers.take(database, "token", at=NOON),
+    "taking a transfer": lambda database, link: take(database, "token"),
 }
 
 

@@ -49,6 +49,7 @@ from storage.retention_tables import HandOverRow, PurgeRecordRow, SubmissionHold
 from storage.submissions import NewSubmission
 from storage.tables import Base, ConversationRow, DraftRow, StoredResponseRow, SubmissionKeyRow, SubmissionRow
 from storage.tombstones import tombstone_of
+from tests.storage.families import BACKUP_KEY
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -479,7 +480,7 @@ def test_a_backup_from_before_brings_nothing_back(database: Database, keyring: K
     draft, file = draft_of(NOON), tmp_path / "tombstones"
     drafting = talk(database, "drafting", NOON, draft)
     talk(database, "other", NOON, draft_of(NOON + 90 * DAY))
-    make_backup(database, tmp_path / "1.backup", NOON)
+    make_backup(database, tmp_path / "1.backup", NOON, BACKUP_KEY)
     new = NewSubmission(
         "AB2CDE3F", draft.token, "kontakta_mig", 1, {"title": {"sv": "Titel"}}, {}, (), None, "web", "sv"
     )
@@ -488,13 +489,14 @@ def test_a_backup_from_before_brings_nothing_back(database: Database, keyring: K
     move(database, "AB2CDE3F", "handed_over", NOON)
     retention_holds.confirm_hand_over(database, "AB2CDE3F", case_number="2026-118", actor="anna", at=NOON)
     staying = submit(database)
-    make_backup(database, tmp_path / "2.backup", NOON)
+    make_backup(database, tmp_path / "2.backup", NOON, BACKUP_KEY)
     assert run(database, NOON + 31 * DAY, tombstone_file=file).purged["submissions"] == 1
     stones = {stone.fingerprint for stone in tombstones.read(file, keyring)}
     for number, left, purged in [(1, set(), {"drafts": 1}), (2, {staying}, {"submissions": 1, "hand_overs": 1})]:
         url = f"sqlite:///{tmp_path}/{number}/kontakt.sqlite"
         migrate(url)
-        restored = restore(tmp_path / f"{number}.backup", url, keyring, NOON, actor="cli:root", tombstones=stones)
+        path = tmp_path / f"{number}.backup"
+        restored = restore(path, url, keyring, BACKUP_KEY, NOON, actor="cli:root", tombstones=stones)
         assert restored.backup.problems == () and restored.purged.items() >= purged.items()
         again = Database(url, keyring)
         assert (references(again), number_of(again, HandOverRow), number_of(again, DraftRow)) == (left, 0, 1)

@@ -17,8 +17,8 @@ from storage.retention import PurgeReport, as_csv, confirm_clock, plan, protocol
 from storage.retention_policy import UNDECIDED, Entry, Policy
 from storage.status_codes import WrongCode, status_of
 from storage.tables import FormSnapshotRow
-from storage.transfers import LIFETIME, NewTransfer, take
-from tests.storage.families import AFTER, EXPIRES, FORM, NOON, act, application, hand_over, rows
+from storage.transfers import LIFETIME, NewTransfer
+from tests.storage.families import AFTER, BACKUP_KEY, EXPIRES, FORM, NOON, act, application, hand_over, rows, take
 
 TOKEN, REFERENCE = "ABCDEFGHJK", "AB2CDE3F"
 RULE = "SN 2026-03-12 § 45"
@@ -92,7 +92,7 @@ def test_a_submission_takes_all_of_it_along_for_good(database: Database, keyring
     additions.ask(database, REFERENCE, "Vad?", actor="anna", at=NOON)
     act(database, additions.Addition(REFERENCE, None, "Mer", None))
     submissions.add_note(database, REFERENCE, "Ringde", actor="anna", at=NOON)
-    make_backup(database, path := tmp_path / "kontakt.backup", NOON)
+    make_backup(database, path := tmp_path / "kontakt.backup", NOON, BACKUP_KEY)
     act(database, additions.Withdrawal(REFERENCE, None))
     names = [name for name in rows(database) if name.startswith(("submission", "baton")) and name != "submission_holds"]
     assert all(rows(database)[name] for name in names)
@@ -101,7 +101,7 @@ def test_a_submission_takes_all_of_it_along_for_good(database: Database, keyring
 
     gone = [tombstone.fingerprint for tombstone in tombstones.read(tmp_path / "tombstones", keyring)]
     migrate(url := f"sqlite:///{tmp_path}/beside.sqlite")
-    restored = restore(path, url, keyring, NOON, actor="cli:root", tombstones=gone)
+    restored = restore(path, url, keyring, BACKUP_KEY, NOON, actor="cli:root", tombstones=gone)
     other = Database(url, keyring)
     assert [rows(other)[name] for name in names] == [0] * len(names)
     assert restored.purged["batons"] == 1 and restored.purged["submission_additions"] == 1
@@ -114,7 +114,7 @@ def test_transfers_and_wrong_codes_go_by_the_clock_alone(database: Database) -> 
     empty = Policy({}, {}, {})
     run(database, NOON + LIFETIME - SECOND, empty)
     assert (rows(database)["transfers"], rows(database)["code_failures"]) == (1, 1)
-    assert take(database, "other", at=NOON) is None
+    assert take(database, "other") is None
     report = run(database, NOON + timedelta(hours=3), empty)
     assert (rows(database)["transfers"], rows(database)["code_failures"], rows(database)["form_snapshots"]) == (0, 0, 0)
     assert report.purged == {} and rows(database)["purge_records"] == 0

@@ -11,7 +11,7 @@ from storage.conversations import Conversation, Draft
 from storage.missed_questions import DAYS_KEPT
 from storage.retention import Kept, RetentionPolicyError, kept, load_policy
 from storage.retention_due import cutoff
-from storage.retention_policy import LEAST_DAYS, OUTCOMES, STOCKHOLM, Entry, Limit, beginning_of, day_of
+from storage.retention_policy import LEAST_DAYS, OUR_BACKUPS, OUTCOMES, STOCKHOLM, Entry, Limit, beginning_of, day_of
 from storage.submissions import TRANSITIONS
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -29,6 +29,7 @@ def test_our_own_policy_is_a_proposal_for_what_has_been_sent_in() -> None:
     assert all(entry.decided for entry in policy.kinds.values())
     assert policy.submissions and not any(entry.decided for entry in policy.submissions.values())
     assert set(policy.limits) == {"submissions", "drafts"}
+    assert policy.backups is not None and policy.backups.decided and policy.backups.days == OUR_BACKUPS.days == 30
 
 
 def test_the_outcomes_are_statuses() -> None:
@@ -56,7 +57,24 @@ def test_a_policy_says_how_long_by_kind_form_and_outcome(policy_file: Path) -> N
     assert [entry.decided for entry in policy.submissions.values()] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"backups: {{days: 90, rule: {RULE}}}", Entry("backups", 90, RULE)),
+        ("backups: {days: 7, rule: undecided}", Entry("backups", 7, "undecided")),
+        ("backups: never", None),
+        ("drafts: never", OUR_BACKUPS),  # an old file must not switch the limit off
+    ],
+)
+def test_backups_have_thirty_days_when_nothing_is_said(policy_file: Path, text: str, expected: Entry | None) -> None:
+    policy_file.write_text(text, encoding="utf-8")
+    assert load_policy(policy_file).backups == expected
+
+
 WRONG = [
+    ("backups: {days: 6, rule: A}", "backups", "days must be a number from 7 to 365, or never"),
+    ("backups: {days: 366, rule: A}", "backups", "days must be a number from 7 to 365, or never"),
+    ("backups: {days: 30}", "backups", "it needs a rule"),
     ("- drafts", None, "it must be names"),
     ("", None, "it must be names"),
     ("drafts: {", None, "expected"),

@@ -67,6 +67,7 @@ def fill(database: Database) -> None:
         new = NewSubmission(
             reference, token, "kontakta_mig", 1, {"title": {"sv": "Titel"}}, {"namn": canary("submitted") * 200},
             (canary("flag"),), "sala", "telegram", "sv", "123456", {"namn": {"by": canary("given"), "at": "x"}},
+            names=(f"{canary('child')} {number}",), numbers=(f"20120301980{number}",),
         )  # fmt: skip
         done = conversations.save(
             database,
@@ -157,6 +158,7 @@ def test_nothing_that_was_purged_is_left_in_any_file(database: Database, tmp_pat
         "inbox.message_key", "stored_responses.content_sealed", "outbox.content_sealed", "outbox.recipient_key",
         "submissions.content_sealed", "submissions.draft_token", "submission_keys.key_sealed",
         "submission_notes.text_sealed", "hand_overs.case_number_sealed", "missed_questions.content_sealed",
+        "submission_lookups.value_key",
         "staff_sessions.token_key", "sign_in_failures.username_key", "sign_in_failures.address_key",
         "invitations.token_key", "submissions.code_key", "submission_requests.text_sealed",
         "submission_additions.content_sealed", "code_failures.reference_key", "batons.content_sealed", "batons.token",
@@ -241,6 +243,7 @@ def test_postgresql_gives_the_space_back(database: Database) -> None:
     fill(database)
     tables = ["submissions", "submission_keys", "submission_notes", "drafts", "conversations", "inbox", "outbox"]
     tables += ["submission_requests", "submission_additions", "batons", "baton_links", "transfers", "code_failures"]
+    tables += ["submission_lookups"]
 
     def sizes() -> set[int]:
         with database.reading() as session:

@@ -104,6 +104,27 @@ def test_an_invitation_stays_when_the_username_will_not_do(database: Database) -
     assert reviewers.accept_invitation(database, token, "bo", "Bo", "argon", at=NOON).username == "bo"
 
 
+def test_of_invitations_for_the_first_account_the_newest_is_valid(database: Database) -> None:
+    others = reviewers.create_invitation(database, NOON, actor="cli:root")
+    tokens = [reviewers.create_invitation(database, NOON, actor="cli:root", first=True) for _ in range(3)]
+    assert [reviewers.invitation_is_open(database, token, NOON) for token in tokens] == [False, False, True]
+    for token in tokens[:2]:
+        with pytest.raises(InvitationError):
+            reviewers.accept_invitation(database, token, "anna", "A", "argon", at=NOON)
+    assert reviewers.accept_invitation(database, tokens[2], "anna", "A", "argon", at=NOON).username == "anna"
+    assert reviewers.accept_invitation(database, others, "bo", "Bo", "argon", at=NOON).username == "bo"
+
+
+def test_an_invitation_for_the_first_account_makes_no_second_one(database: Database) -> None:
+    token = reviewers.create_invitation(database, NOON, actor="cli:root", first=True)
+    anna = add(database)
+    assert reviewers.invitation_is_open(database, token, NOON) is False
+    with pytest.raises(InvitationError):
+        reviewers.accept_invitation(database, token, "bo", "Bo", "argon", at=NOON)
+    reviewers.deactivate(database, anna.id, actor="cli:root", at=NOON)
+    assert reviewers.invitation_is_open(database, token, NOON) is False
+
+
 @pytest.mark.parametrize("token", ["", "unknown", "\ud800", "a\x00b"])
 def test_an_unknown_token_opens_nothing(token: str, database: Database) -> None:
     reviewers.create_invitation(database, NOON, actor="cli:root")

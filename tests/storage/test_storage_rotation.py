@@ -38,7 +38,8 @@ from storage.batons import Baton, NewLink
 from storage.conversations import Conversation, Draft
 from storage.database import Database, DatabaseError
 from storage.deliveries import Outgoing
-from storage.encryption import KeyFileError, Keyring, SealError, key_id_of, keyring_from_texts, load_keys, make_keys
+from storage.encryption import Keyring, SealError, key_id_of, keyring_from_texts, load_keys, make_keys
+from storage.key_files import KeyFileError
 from storage.missed_questions import MissedQuestion
 from storage.rotation import CONTEXTS, RetireError
 from storage.submissions import NewSubmission
@@ -157,7 +158,8 @@ class Book:
             assert batons.find(database, token, NOON) == baton
             assert batons.open_link(database, link.token, link.code, at=NOON).baton.links[0].reason == f"nej {token}"
         for token, draft in self.transfers.items():
-            assert transfers.take(database, token, at=NOON) == draft
+            carried = transfers.carried(database, token, at=NOON)
+            assert carried is not None and carried.draft == draft
         assert audit.verify(database) == []
 
 
