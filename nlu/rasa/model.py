@@ -1,6 +1,6 @@
 """The loaded model as one function: texts in, what Rasa's graph understood out.
 
-Goes straight to Rasa's graph runner, without its agent, tracker and log of messages, and gives it
+Goes straight to Rasa's graph, without its agent, tracker and log of messages, and gives it
 several texts at once. Serving and caching are left to `server` and `batching`.
 """
 
@@ -10,9 +10,9 @@ from typing import Any, Callable, Dict, List
 from rasa.core.channels.channel import UserMessage
 from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 from rasa.engine.loader import load_predict_graph_runner
-from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.shared.nlu.training_data.message import Message
+from runner import OrderedGraphRunner
 
 RANKING = 5
 
@@ -21,7 +21,7 @@ def load_model(archive: Path, work: Path) -> Callable[[List[str]], List[Dict[str
     """Loads a model archive; `work` is an empty directory that may go once this has returned."""
     storage = work / "storage"
     storage.mkdir()
-    metadata, runner = load_predict_graph_runner(storage, archive, LocalModelStorage, DaskGraphRunner)
+    metadata, runner = load_predict_graph_runner(storage, archive, LocalModelStorage, OrderedGraphRunner)
 
     def understand(texts: List[str]) -> List[Dict[str, Any]]:
         """One result per cleaned text, in order."""

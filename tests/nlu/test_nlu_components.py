@@ -160,10 +160,14 @@ from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from rasa.nlu.featurizers.sparse_featurizer.count_vectors_featurizer import CountVectorsFeaturizer
+from rasa.nlu.tokenizers.whitespace_tokenizer import WhitespaceTokenizer
 from components.classifier import NEAREST, KernelClassifier, dense_rows, fit_ridge
+from components.counts import SentenceCounts
 from components.distance import DistanceCheck
 from components.embedding import E5Featurizer
 from components.extractor import LexiconExtractor
+from components.likeness import Likeness, build_likeness
 
 examples = json.load(sys.stdin)
 context = ExecutionContext(GraphSchema({}), node_name="embedding")
@@ -214,7 +218,7 @@ with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         "nearest": [message.get(NEAREST) for message in understood],
         "same": [
             (Path(one, name).read_bytes() == Path(two, name).read_bytes())
-            for name in ("embedding/words.json", "classifier/intents.json")] + [
+            for name in ("embedding/words.json", "classifier/intents.json", "classifier/likeness.onnx")] + [
             all(np.array_equal(a[k], b[k]) for k in a.files)
             for name in ("embedding/centre.npz", "classifier/arrays.npz")
             for a, b in [(np.load(Path(one, name)), np.load(Path(two, name)))]],
@@ -242,6 +246,29 @@ def checked(name, confidence, cosine, entities):
 service = [{"entity": "service", "value": "kontaktgrupp"}]
 result["checked"] = [checked("ask_cost", *given) for given in (
     (0.9, 0.8, []), (0.9, 0.2, []), (0.9, 0.2, service), (0.1, 0.8, []), (0.1, 0.8, service), (0.9, -0.5, []))]
+units = random.normal(size=(400, 48)).astype(np.float32)
+units /= np.linalg.norm(units, axis=1, keepdims=True)
+alike = Likeness(build_likeness(units))
+result["alike"] = float(np.abs(alike.cosines(units[:9]) - units[:9] @ units.T).max())
+result["alike alone"] = bool((alike.cosines(units[3:4]) == alike.cosines(units[:9])[3]).all())
+
+def counted(kind):
+    # The sentence features of each text, by a featurizer that was trained and one that was loaded.
+    settings = {**kind.get_default_config(), "alias": "words", "strip_accents": "unicode", "max_ngram": 2}
+    tokenizer = WhitespaceTokenizer(WhitespaceTokenizer.get_default_config())
+    data = TrainingData(tokenizer.process([Message({"text": text, "intent": name}) for name, _, text in examples]))
+    with tempfile.TemporaryDirectory() as place:
+        storage = LocalModelStorage(Path(place))
+        kind.create(settings, storage, Resource("words"), context).train(data)
+        loaded = kind.load(settings, storage, Resource("words"), context)
+    texts = messages(["Vad kostar det, egentligen?", "", "aldrig sett", "är vi hemma hos någon"])
+    rows = []
+    for message in loaded.process(tokenizer.process(texts)):
+        whole = [f for f in message.features if f.type == "sentence" and f.attribute == "text"]
+        rows.append([f.features.toarray().tolist() for f in whole])
+    return rows
+
+result["counted"] = [counted(kind) for kind in (CountVectorsFeaturizer, SentenceCounts)]
 extracted = LexiconExtractor.create({}, None, None, None).process(messages(["i Sala finns kontaktgrupp", ""]))
 result["entities"] = [
     [[e["entity"], e["value"], e["start"], e["end"], e["extractor"]] for e in m.get("entities")] for m in extracted]
@@ -291,7 +318,18 @@ def test_the_classifier_knows_its_examples_and_ranks_all_intents(components: Any
 
 
 def test_training_twice_gives_the_same_model(components: Any) -> None:
-    assert components["same"] == [True] * 4
+    assert components["same"] == [True] * 5
+
+
+def test_whole_messages_are_counted_as_rasa_counts_them(components: Any) -> None:
+    rasas, ours = components["counted"]
+    assert ours == rasas
+    assert [sum(row[0][0]) > 0 for row in ours] == [True, False, False, True]
+
+
+def test_likeness_in_eight_bits_is_nearly_exact_and_the_same_whoever_else_is_asked_about(components: Any) -> None:
+    assert components["alike"] < 0.01
+    assert components["alike alone"]
 
 
 def test_the_scores_of_a_sentence_left_out_are_exact(components: Any) -> None:

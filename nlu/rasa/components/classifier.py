@@ -4,11 +4,11 @@ Kernel ridge regression on one-hot intents. The likeness of two messages is a we
 kernel over their dense vectors (meaning) and the cosine of their word and character counts. Against Rasa's
 LogisticRegressionClassifier it understands more, trains in seconds and, because the leave-one-out
 scores of a ridge regression are exact and cheap, calibrates itself: the temperature that turns scores into
-confidences is the one under which those scores are likeliest. Kept as plain arrays and JSON.
+confidences is the one under which those scores are likeliest. Kept as plain arrays, JSON and a graph.
 """
 
 import json
-from typing import Any, Dict, Iterator, List, Tuple, Type
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 import scipy.linalg.blas
@@ -24,8 +24,11 @@ from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from components.likeness import Likeness, build_likeness
+
 NEAREST = "nearest_example"
 """Where a message carries the cosine (-1 to 1) of the training sentence most like it."""
+_LIKENESS = "likeness.onnx"
 _TEMPERATURES = np.geomspace(0.02, 0.5, 40)
 _SAMPLE = 2000
 """Sentences at most that are left out in turn to find the temperature."""
@@ -82,10 +85,11 @@ class KernelClassifier(IntentClassifier, GraphComponent):
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as directory:
             described = json.loads((directory / "intents.json").read_text("utf-8"))
+            component._likeness = Likeness((directory / _LIKENESS).read_bytes())
             with np.load(directory / "arrays.npz", allow_pickle=False) as stored:
                 arrays = {name: stored[name].astype(np.float32) for name in stored.files}
         component._intents, component._temperature = described["intents"], described["temperature"]
-        component._examples, component._shares = arrays.pop("examples"), arrays.pop("shares")
+        component._shares = arrays.pop("shares")
         component._intercept = component._shares.sum(axis=0)
         component._weights = arrays
         return component
@@ -101,7 +105,7 @@ class KernelClassifier(IntentClassifier, GraphComponent):
         self._resource = resource
         self._intents: List[str] = []
         self._temperature = 1.0
-        self._examples = np.zeros((0, 0), np.float32)
+        self._likeness: Optional[Likeness] = None
         self._shares = np.zeros((0, 0), np.float32)
         self._intercept = np.zeros(0, np.float32)
         self._weights: Dict[str, np.ndarray] = {}
@@ -129,9 +133,9 @@ class KernelClassifier(IntentClassifier, GraphComponent):
             }
             (directory / "intents.json").write_text(json.dumps(described), "utf-8")
             weights = {alias: (rows.T @ shares) * self._config["counts"][alias] for alias, rows in counts.items()}
+            (directory / _LIKENESS).write_bytes(build_likeness(vectors))
             np.savez_compressed(
                 directory / "arrays.npz",
-                examples=vectors.astype(np.float16),
                 shares=shares,
                 **{alias: array.astype(np.float16) for alias, array in weights.items()},
             )
@@ -139,7 +143,8 @@ class KernelClassifier(IntentClassifier, GraphComponent):
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Adds the most likely intent, the ranking and the cosine of the nearest example to each message."""
-        cosines = dense_rows(messages, self._config["dense"]) @ self._examples.T
+        assert self._likeness is not None
+        cosines = self._likeness.cosines(dense_rows(messages, self._config["dense"]))
         scores = self._radial(cosines) @ self._shares + self._intercept
         for alias, weights in self._weights.items():
             for row, message in zip(scores, messages, strict=True):

@@ -78,12 +78,14 @@ class E5Weights:
         _, offset = self._places[name]
         return np.frombuffer(self._file, _BLOCK, rows * columns // BLOCK, offset).reshape(rows, -1)
 
+    def matrix(self, name: str, columns: int) -> np.ndarray:
+        """A matrix as float32, shape (rows, columns)."""
+        count, _ = self._places[name]
+        return _dense(self.blocks(name, count // columns, columns))
+
     def embedded(self, tokens: List[int]) -> np.ndarray:
-        """What the model starts from: word plus position, shape (tokens, width). At most `longest` tokens."""
-        blocks = self._words[tokens]
-        numbers = four_bit(blocks).astype(np.float32) - 8.0
-        words = numbers * blocks["scale"].astype(np.float32)[..., np.newaxis]
-        return words.reshape(len(tokens), -1) + self._positions[: len(tokens)]
+        """What the model starts from: word plus position, shape (1, tokens, width). At most `longest` tokens."""
+        return (_dense(self._words[tokens]) + self._positions[: len(tokens)])[np.newaxis]
 
     def vocabulary(self) -> Vocabulary:
         """Pieces, scores and the table of characters; made anew at every call (0.1 s)."""
@@ -131,6 +133,7 @@ def installed_weights() -> E5Weights:
     return E5Weights(Path(package.origin).with_name("e5-small-q4.bin"))
 
 
-def four_bit(blocks: np.ndarray) -> np.ndarray:
-    """The numbers 0 to 15 of blocks in their order, one more axis of 32; eight stands for nought."""
-    return np.concatenate([blocks["pairs"] & 15, blocks["pairs"] >> 4], axis=-1)
+def _dense(blocks: np.ndarray) -> np.ndarray:
+    """Rows of blocks as rows of float32. A block's first half are the lower four bits of its pairs; eight is nought."""
+    numbers = np.concatenate([blocks["pairs"] & 15, blocks["pairs"] >> 4], axis=-1).astype(np.float32) - 8.0
+    return (numbers * blocks["scale"].astype(np.float32)[..., np.newaxis]).reshape(len(blocks), -1)

@@ -12,7 +12,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Tuple, Type
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -28,7 +28,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from components.e5_weights import installed_weights
-from components.encoder import SentenceEncoder
+from components.encoder import Inputs, SentenceEncoder
 from components.gist import last_request
 from components.lexicon import shared_lexicon
 from components.rewriting import Rewriter, learn_words
@@ -37,6 +37,8 @@ from components.text import clean, shorten
 CACHE_VARIABLE = "KONTAKT_NLU_EMBEDDINGS"
 """Environment variable: a file that spares a later training the sentences embedded by an earlier one."""
 _GRAPH = "encoder.onnx"
+_SAMPLE = 300
+"""Training sentences by which the encoder's numbers are brought to eight bits."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -55,11 +57,11 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        """`longest`: characters of a message that are embedded.
+        """`longest`: characters of a message that are embedded, the end of it above all.
 
         `request_weight`: how much the last request of several sentences counts beside the whole of them.
         """
-        return {**DenseFeaturizer.get_default_config(), "longest": 400, "request_weight": 0.5}
+        return {**DenseFeaturizer.get_default_config(), "longest": 130, "request_weight": 0.5}
 
     @classmethod
     def create(
@@ -69,13 +71,8 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> "E5Featurizer":
-        """A component without a mean, before training. Only here the graph is built and `onnx` needed."""
-        from components.e5_graph import build_graph
-
-        weights = installed_weights()
-        graph = build_graph(weights)
-        encoder = SentenceEncoder(graph, weights)
-        return cls(config, execution_context.node_name, model_storage, resource, encoder, graph)
+        """A component before training."""
+        return cls(config, execution_context.node_name, model_storage, resource)
 
     @classmethod
     def load(
@@ -88,8 +85,8 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
     ) -> "E5Featurizer":
         """The trained component, with graph and mean from its resource."""
         with model_storage.read_from(resource) as directory:
-            encoder = SentenceEncoder((directory / _GRAPH).read_bytes(), installed_weights())
-            component = cls(config, execution_context.node_name, model_storage, resource, encoder)
+            component = cls(config, execution_context.node_name, model_storage, resource)
+            component._encoder = SentenceEncoder((directory / _GRAPH).read_bytes(), Inputs(installed_weights()))
             with np.load(directory / "centre.npz", allow_pickle=False) as stored:
                 component._mean, component._languages = stored["mean"], stored["languages"]
             component._learn(json.loads((directory / "words.json").read_text("utf-8")))
@@ -105,35 +102,45 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         name: str,
         model_storage: ModelStorage,
         resource: Resource,
-        encoder: SentenceEncoder,
-        graph: bytes = b"",
     ) -> None:
-        """A component that has learnt nothing yet. `graph` is what training keeps for the encoder."""
+        """A component that has learnt nothing yet, and has no encoder."""
         super().__init__(name, config)
         self._model_storage = model_storage
         self._resource = resource
-        self._encoder = encoder
-        self._graph = graph
-        self._mean = np.zeros(encoder.width, np.float32)
-        self._languages = np.zeros((encoder.width, 0), np.float32)
+        self._encoder: Optional[SentenceEncoder] = None
+        self._mean = self._languages = np.zeros(0, np.float32)
         self._learn({})
 
     def _learn(self, words: Dict[str, Any]) -> None:
         self._rewriter = Rewriter(words, shared_lexicon())
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learns words, the mean and the directions of the languages."""
+        """Learns words, makes the encoder, and learns the mean and the directions of the languages."""
         messages = training_data.intent_examples
         self._learn(learn_words([(_language_of(message), clean(message.get(TEXT))) for message in messages]))
+        graph = self._make_encoder(messages)
         vectors, _, _ = self._embed_with_requests(messages)
         self._mean = vectors.mean(axis=0)
         groups = [(_language_of(message), message.get(INTENT)) for message in messages]
         self._languages = _language_directions(vectors, groups)
         with self._model_storage.write_to(self._resource) as directory:
-            (directory / _GRAPH).write_bytes(self._graph)
+            (directory / _GRAPH).write_bytes(graph)
             np.savez(directory / "centre.npz", mean=self._mean, languages=self._languages)
             (directory / "words.json").write_text(json.dumps(self._rewriter.learned), "utf-8")
         return self._resource
+
+    def _make_encoder(self, messages: List[Message]) -> bytes:
+        """The encoder's graph, made for some of the sentences. Only here `onnx` is needed."""
+        from components.e5_graph import build_graph, find_largest
+
+        weights = installed_weights()
+        inputs = Inputs(weights)
+        texts = {self._rewriter.rewrite(clean(message.get(TEXT))) for message in messages}
+        # Chosen by their digests: a sentence more or less among the others hardly ever changes the graph.
+        some = sorted(texts, key=lambda text: hashlib.sha256(text.encode()).digest())[:_SAMPLE]
+        graph = build_graph(weights, find_largest(weights, map(inputs.embedded, some)))
+        self._encoder = SentenceEncoder(graph, inputs)
+        return graph
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Adds the vector to each message; several messages at once share all cores."""
@@ -166,6 +173,7 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
 
     def _embed(self, rewritten: List[str]) -> np.ndarray:
         """Vectors as the model gives them, shape (texts, 384)."""
+        assert self._encoder is not None
         prepared = [shorten(text, self._config["longest"]) for text in rewritten]
         cache_file = os.environ.get(CACHE_VARIABLE)
         if cache_file is None:

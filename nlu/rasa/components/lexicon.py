@@ -13,7 +13,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tupl
 
 import yaml
 
-from components.spelling import consonants, spelling_distance
+from components.spelling import consonants, consonants_apart, spelling_distance
 from components.text import fold
 
 LEXICON_DIRECTORY = Path(__file__).resolve().parent.parent / "lexicon"
@@ -66,17 +66,17 @@ class Lexicon:
         for service, entry in services["services"].items():
             for word in entry["words"]:
                 self._forms.update({fold(word) + ending: service for ending in endings})
-        self._forms_by_start: Dict[str, List[Tuple[str, FrozenSet[str], str]]] = {}
+        self._forms_by_start: Dict[str, Dict[int, List[Tuple[str, int, str]]]] = {}
         for form, service in self._forms.items():
-            self._forms_by_start.setdefault(form[0], []).append((form, consonants(form), service))
+            by_length = self._forms_by_start.setdefault(form[0], {})
+            by_length.setdefault(len(form), []).append((form, consonants(form), service))
         self._phrases = _phrases({service: entry["phrases"] for service, entry in services["services"].items()})
-        self._parts_by_start: Dict[str, List[str]] = {}
+        self._parts_by_start: Dict[str, Dict[str, int]] = {}
         self._phrases_by_part: Dict[str, List[_Phrase]] = {}
         for phrase in sorted(set().union(*self._phrases.values()), key=lambda phrase: (phrase.parts, phrase.value)):
             self._phrases_by_part.setdefault(phrase.parts[0], []).append(phrase)
             for part in phrase.parts:
-                if part not in self._parts_by_start.setdefault(part[0], []):
-                    self._parts_by_start[part[0]].append(part)
+                self._parts_by_start.setdefault(part[0], {})[part] = consonants(part.rstrip("*"))
         self._adult_markers = _patterns(services["adult"]["markers"])
         self._adult_blockers = _patterns(services["adult"]["blockers"])
         self._offering = _patterns(services["adult"]["offering"])
@@ -91,6 +91,7 @@ class Lexicon:
         self._roles = {role: _patterns(patterns) for role, patterns in _read(directory / "roles.yml").items()}
         self._near_parts = lru_cache(maxsize=4096)(self._find_near_parts)
         self._nearest_form = lru_cache(maxsize=4096)(self._find_nearest_form)
+        self._municipality = lru_cache(maxsize=4096)(self._find_municipality)
         # A text is searched twice: for what the embedding is given, and for the entities.
         self._search_folded = lru_cache(maxsize=64)(self._find_all)
 
@@ -156,11 +157,13 @@ class Lexicon:
         """The words of phrases that `written` may be, each with its mistakes (at most one)."""
         if written[0] >= _ARABIC_SCRIPT:
             return {}
-        parts = self._parts_by_start.get(written[0], ())
+        parts = self._parts_by_start.get(written[0], {})
         near = {part: 0.0 for part in parts if _part_matches(part, written)}
         if len(written) >= _SHORTEST_FORGIVEN - 1 and written not in near and written not in self._never:
-            mistakes = {part: _mistakes(part, written) for part in parts if part not in near}
-            near.update({part: cost for part, cost in mistakes.items() if cost <= 1})
+            own = consonants(written)
+            for part, others in parts.items():
+                if part not in near and (others & ~own).bit_count() <= 1 and (cost := _mistakes(part, written)) <= 1:
+                    near[part] = cost
         return near
 
     def _find_nearest_form(self, written: str, split: bool) -> Tuple[float, Optional[str]]:
@@ -168,16 +171,16 @@ class Lexicon:
             return 0.0, self._forms[written]
         allowed = _forgiven(len(written), split)
         best: Tuple[float, Optional[str]] = (allowed + 0.01, None)
-        if allowed <= 0:
+        by_length = self._forms_by_start.get(written[0], {})
+        if allowed <= 0 or not by_length:
             return best
-        written_consonants = consonants(written)
-        for form, form_consonants, service in self._forms_by_start.get(written[0], ()):
-            # Each consonant that only one of them has costs at least 1.
-            apart = max(len(form_consonants - written_consonants), len(written_consonants - form_consonants))
-            if apart < best[0] and abs(len(form) - len(written)) <= allowed + 1:
-                distance = spelling_distance(written, form, best[0])
-                if distance < best[0]:
-                    best = (distance, service)
+        written_consonants, slack = consonants(written), int(allowed + 1)
+        for length in range(len(written) - slack, len(written) + slack + 1):
+            for form, form_consonants, service in by_length.get(length, ()):
+                if consonants_apart(form_consonants, written_consonants) < best[0]:
+                    distance = spelling_distance(written, form, best[0])
+                    if distance < best[0]:
+                        best = (distance, service)
         return best
 
     def _for_adults(self, found: List[Found], folded: str) -> List[Found]:
@@ -210,7 +213,7 @@ class Lexicon:
                 found.append(Found("language", phrase.value, word.start, words[at + len(phrase.parts) - 1].end))
         return found
 
-    def _municipality(self, written: str) -> Optional[str]:
+    def _find_municipality(self, written: str) -> Optional[str]:
         if written in self._municipalities:
             return self._municipalities[written]
         if len(written) < 6:
@@ -268,8 +271,6 @@ def _mistakes(part: str, written: str) -> float:
     """
     meant = part.rstrip("*")
     if len(meant) < _SHORTEST_FORGIVEN or abs(len(meant) - len(written)) > (1 if meant == part else 99):
-        return 99.0
-    if len(consonants(meant) - consonants(written)) > 1:
         return 99.0
     longest = min(len(written), len(meant) + 1)
     beginnings = [written[:length] for length in range(len(meant) - 1 if meant != part else len(written), longest + 1)]

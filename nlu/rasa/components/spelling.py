@@ -6,13 +6,14 @@ services are not found here but by the lexicon.
 
 import re
 from functools import lru_cache
-from typing import Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
+from typing import Collection, Dict, List, Mapping, Optional, Tuple
 
 from components.text import fold
 
 _VOWELS = frozenset("aeiouy")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[a-zåäöé]+")
+_KINDS = 61
 _SHORTEST = 5
 _COMMON = 3
 
@@ -24,7 +25,7 @@ class Speller:
         """`swedish`: words in lower case -> how often they were seen; `foreign`: words to leave as they are."""
         self._swedish = frozenset(swedish) | frozenset(map(fold, swedish))
         self._known = self._swedish | frozenset(foreign)
-        self._by_start: Dict[str, List[Tuple[str, FrozenSet[str], str]]] = {}
+        self._by_start: Dict[str, List[Tuple[str, int, str]]] = {}
         # The commonest first: of two equally near words it is the one that is meant.
         for word in sorted(swedish, key=lambda word: (-swedish[word], word)):
             if swedish[word] >= _COMMON and len(word) >= _SHORTEST - 1 and _LATIN.fullmatch(word):
@@ -49,17 +50,25 @@ class Speller:
         own, limit = consonants(folded), 1.0 if len(written) < 7 else 1.5
         best: Tuple[float, Optional[str]] = (limit + 0.01, None)
         for word, others, spelt in self._by_start.get(folded[0], ()):
-            # Each consonant that only one of them has costs at least 1.
-            if abs(len(word) - len(folded)) <= limit + 1 and max(len(own - others), len(others - own)) < best[0]:
+            if abs(len(word) - len(folded)) <= limit + 1 and consonants_apart(own, others) < best[0]:
                 distance = spelling_distance(folded, word, best[0])
                 if distance < best[0]:
                     best = (distance, spelt)
         return best[1]
 
 
-def consonants(word: str) -> FrozenSet[str]:
-    """The different letters of a word that are not vowels."""
-    return frozenset(word) - _VOWELS
+def consonants(word: str) -> int:
+    """The different letters of a word that are not vowels, as bits of a number: one for each of a few dozen kinds."""
+    bits = 0
+    for letter in word:
+        if letter not in _VOWELS:
+            bits |= 1 << ord(letter) % _KINDS
+    return bits
+
+
+def consonants_apart(one: int, other: int) -> int:
+    """A lower bound of the distance of two words, from their consonants: each that only one has costs at least 1."""
+    return max((one & ~other).bit_count(), (other & ~one).bit_count())
 
 
 def spelling_distance(written: str, meant: str, limit: float) -> float:
