@@ -186,8 +186,8 @@ def staff() -> str:
 def run_service(settings: Settings) -> None:
     """Check and prepare in order, then run the two sites, the NLU process and Telegram until a signal comes."""
     import serving
-    from bot.baton_desk import BatonDesk
-    from bot.baton_tools import baton_tools
+    from bot.baton.desk import BatonDesk
+    from bot.baton.tools import baton_tools
     from bot.channels import web
     from bot.dialogue import Dialogue
     from bot.safety import load_phrases

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import structlog
 import uvicorn
 
-from bot.baton_keeping import mark_now
-from bot.found_by import catch_up
+from bot.baton.keeping import mark_now
+from bot.sent.found_by import catch_up
 from nlu.process import NluProcessError
 from review.notices import Telling
 from storage.audit_anchors import DayAnchor

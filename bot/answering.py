@@ -5,7 +5,8 @@ meant is settled in one order: named in the message, named in what is being talk
 answer for all of them, else the resident is asked.
 """
 
-from bot import choices, form_opening, menus
+from bot import choices, menus
+from bot.form import opening as form_opening
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Choice, Reply, SourceLine
 from brochures.brochure import GENERAL_SERVICE as GENERAL

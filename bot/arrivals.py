@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from bot import menus
-from bot.baton_reading import open_baton
-from bot.form_asking import resume
-from bot.form_opening import start
+from bot.baton.reading import open_baton
+from bot.form.asking import resume
+from bot.form.opening import start
 from bot.scene import Outcome, Scene
 from storage.batons import OpenedLink
 from storage.conversations import Draft

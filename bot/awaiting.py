@@ -6,20 +6,18 @@ given. While something is waited for, a text never becomes an answer to the form
 
 import re
 
-from bot import (
-    baton_answering,
-    blankett_signed,
-    commands,
-    form_correcting,
-    form_filling,
-    form_naming,
-    form_opening,
-    status,
-)
+from bot import commands
+from bot.baton import answering as baton_answering
+from bot.baton import signed as blankett_signed
 from bot.command_phrases import read_command
-from bot.form_asking import resume
+from bot.form import correcting as form_correcting
+from bot.form import filling as form_filling
+from bot.form import naming as form_naming
+from bot.form import opening as form_opening
+from bot.form.asking import resume
 from bot.reading import and_ask_again
 from bot.scene import Outcome, Scene
+from bot.sent import status
 from bot.text import folded
 from bot.understanding import looks_like_question
 from forms.answer_error import AnswerError

@@ -1,25 +1,17 @@
 """What a resident can ask the bot to do, in any state: help, a person, another language or municipality, status …
 
-Commands about an open form (back, cancel, skip) are in `form_filling`, which gets them first while a draft is open.
+Commands about an open form (back, cancel, skip) are in `form.filling`, which gets them first while a draft is open.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot import (
-    baton_asking,
-    care,
-    choices,
-    completing,
-    feedback,
-    form_interruptions,
-    form_sibling,
-    menus,
-    mine,
-    status,
-    withdrawing,
-)
+from bot import care, choices, feedback, menus
+from bot.baton import asking as baton_asking
+from bot.form import interruptions as form_interruptions
+from bot.form import sibling as form_sibling
 from bot.scene import Outcome, Scene
+from bot.sent import completing, mine, status, withdrawing
 from bot.turn import Account
 from forms.form import in_language
 

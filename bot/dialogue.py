@@ -12,25 +12,13 @@ from functools import partial
 
 import structlog
 
-from bot import (
-    arrivals,
-    awaiting,
-    baton_reading,
-    choices,
-    commands,
-    completing,
-    form_asking,
-    form_sibling,
-    menus,
-    reading,
-    reminding,
-    safety,
-    taps,
-    unsaved,
-    wishes,
-)
+from bot import arrivals, awaiting, choices, commands, menus, reading, reminding, safety, taps, unsaved, wishes
+from bot.baton import reading as baton_reading
 from bot.command_phrases import exact, read_command
+from bot.form import asking as form_asking
+from bot.form import sibling as form_sibling
 from bot.scene import Outcome, Scene, State, Tools
+from bot.sent import completing
 from bot.text import MAX_CHARACTERS, clean, has_words
 from bot.turn import Response, Turn
 from bot.understanding import in_language

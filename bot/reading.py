@@ -9,20 +9,16 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from bot import (
-    answering,
-    commands,
-    form_asking,
-    form_correcting,
-    form_facts,
-    form_filling,
-    form_mistakes,
-    form_naming,
-    form_proposed,
-    form_proposing,
-    safety,
-)
+from bot import answering, commands, safety
 from bot.command_phrases import NAMES_TOO, changes_an_answer, read_command
+from bot.form import asking as form_asking
+from bot.form import correcting as form_correcting
+from bot.form import filling as form_filling
+from bot.form import from_facts as form_facts
+from bot.form import mistakes as form_mistakes
+from bot.form import naming as form_naming
+from bot.form import proposed as form_proposed
+from bot.form import proposing as form_proposing
 from bot.scene import Outcome, Scene
 from bot.text import mask_personnummer
 from bot.turn import Account, Reply

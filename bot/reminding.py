@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from bot import choices, completing
+from bot import choices
 from bot.scene import STOCKHOLM, Outcome, Scene, State, Tools, outcome
+from bot.sent import completing
 from bot.turn import Account, Reply, Turn
 from storage.conversation_rounds import conversations_of
 from storage.database import Database

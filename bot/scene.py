@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from bot.baton_tools import BatonTools
-from bot.sent import Copy, Sent, copies_from_json, sent_from_json
+from bot.baton.tools import BatonTools
+from bot.sent.remembered import Copy, Sent, copies_from_json, sent_from_json
 from bot.turn import Account, Choice, Receipt, Reply, Turn
 from bot.wording import Wording
 from brochures.brochure import Municipality

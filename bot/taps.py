@@ -2,22 +2,15 @@
 
 from collections.abc import Callable
 
-from bot import (
-    answering,
-    awaiting,
-    baton_states,
-    baton_view,
-    choices,
-    commands,
-    form_asking,
-    form_filling,
-    form_opening,
-    form_proposed,
-    form_sending,
-    form_sibling,
-    menus,
-    reading,
-)
+from bot import answering, awaiting, choices, commands, menus, reading
+from bot.baton import states as baton_states
+from bot.baton import view as baton_view
+from bot.form import asking as form_asking
+from bot.form import filling as form_filling
+from bot.form import opening as form_opening
+from bot.form import proposed as form_proposed
+from bot.form import sending as form_sending
+from bot.form import sibling as form_sibling
 from bot.scene import Outcome, Scene
 from bot.text import clean
 from bot.turn import Account, Reply

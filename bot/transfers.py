@@ -7,8 +7,9 @@ shown. Until the link is used, an open form stays open where it was.
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from bot import baton_asking, choices, menus
-from bot.form_asking import ask
+from bot import choices, menus
+from bot.baton import asking as baton_asking
+from bot.form.asking import ask
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
 from forms.conditions import Value

@@ -6,7 +6,7 @@ Nothing is known of the conversation then, and nothing of the turn is kept.
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.form_asking import response_of
+from bot.form.asking import response_of
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene, State, Tools
 from bot.turn import Account, Reply, Response, Turn

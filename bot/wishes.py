@@ -3,7 +3,9 @@
 from dataclasses import replace
 from functools import partial
 
-from bot import answering, choices, commands, feedback, form_opening, form_proposing, menus, questions, safety
+from bot import answering, choices, commands, feedback, menus, questions, safety
+from bot.form import opening as form_opening
+from bot.form import proposing as form_proposing
 from bot.masking import masked_question
 from bot.reading import FORM_INTENTS
 from bot.scene import Outcome, Scene

@@ -93,8 +93,8 @@ class _Preview:
     def respond(self, turn: "Turn") -> "Response":
         """The next turn; the first one opens the form, whatever municipality takes it."""
         from bot.dialogue import decide
-        from bot.form_asking import response_of
-        from bot.form_opening import begin
+        from bot.form.asking import response_of
+        from bot.form.opening import begin
         from bot.scene import Scene, State
         from bot.turn import Account, Reply
         from forms.form import in_language

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from bot.baton_tools import BatonTools
+from bot.baton.tools import BatonTools
 from bot.dialogue import Dialogue
 from bot.keeping import kept_until
 from bot.scene import Tools

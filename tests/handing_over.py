@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from bot.baton_desk import BatonDesk
+from bot.baton.desk import BatonDesk
 from bot.dialogue import Dialogue
 from bot.turn import Response, Turn
 from storage.conversations import find

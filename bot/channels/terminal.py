@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from uuid import uuid4
 
 from bot.dialogue import decide
-from bot.form_asking import response_of
+from bot.form.asking import response_of
 from bot.scene import Scene, State, Tools
 from bot.turn import Choice, Reply, Response, Turn
 

@@ -23,7 +23,7 @@ from litestar.static_files import create_static_files_router
 from litestar.stores.memory import MemoryStore
 from litestar.template.config import TemplateConfig
 
-from bot.baton_desk import BatonDesk
+from bot.baton.desk import BatonDesk
 from bot.turn import Response, Turn
 from bot.web.baton_pages import baton_pages
 from bot.web.buttons import weight

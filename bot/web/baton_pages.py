@@ -18,7 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from litestar.response import Template
 
-from bot.baton_desk import BatonDesk
+from bot.baton.desk import BatonDesk
 from bot.turn import Turn
 from bot.web.pages import page
 from bot.web.posted import FORM_BYTES, posted_fields

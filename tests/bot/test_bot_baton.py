@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from handing_over import ANSWERS, FORM, KURATOR, HandingOver, links_in
 
-from bot.baton_keeping import Marked, mark
-from bot.baton_view import hidden_from
+from bot.baton.keeping import Marked, mark
+from bot.baton.view import hidden_from
 from bot.dialogue import Dialogue
 from bot.scene import State
 from storage import batons, submissions

@@ -10,7 +10,7 @@ import pytest
 from handing_over import ANSWERS, KURATOR, HandingOver
 from pypdf import PdfReader
 
-from bot.blankett import make_blankett
+from bot.baton.blankett import make_blankett
 from bot.dialogue import Dialogue
 from bot.wording import load_wordings
 from forms.form import Form

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.facts import WHOSE, Fact, find_facts
-from bot.facts_names import folded, name_words
-from bot.facts_rules import load_rules
+from bot.facts.finding import WHOSE, Fact, find_facts
+from bot.facts.names import folded, name_words
+from bot.facts.rules import load_rules
 
 TODAY = date(2026, 11, 22)
 PLACES = ("Sala", "Kramfors", "Götene", "Vingåker")

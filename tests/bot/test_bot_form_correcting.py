@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import form_correcting
 from bot.dialogue import Dialogue
+from bot.form import correcting as form_correcting
 from bot.scene import Scene, State, Tools
 from bot.turn import Response, Turn
 from forms.answer_types import fits

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import form_facts, form_proposing
 from bot.choices import CHOICE_ID_BYTES, read_tap
 from bot.dialogue import Dialogue
+from bot.form import from_facts as form_facts
+from bot.form import proposing as form_proposing
 from bot.scene import Scene, State, Tools
 from bot.turn import Response, Turn
 from forms.answer_types import fits

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from talking import APPLICATION, Talking
 
-from bot import form_tries
+from bot.form import tries as form_tries
 from forms.form import Form
 from forms.journey import Journey
 from storage import submissions

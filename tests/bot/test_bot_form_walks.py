@@ -17,8 +17,9 @@ from filled_forms import FORMS, ROUTES, TODAY, any_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import form_proposing, form_tries
 from bot.dialogue import Dialogue, decide
+from bot.form import proposing as form_proposing
+from bot.form import tries as form_tries
 from bot.scene import Scene, State, Tools
 from bot.turn import Reply, Turn
 from bot.wording import load_wordings

@@ -15,7 +15,7 @@ from talking import APPLICATION, CONTACT, Talking
 import serving
 import storage
 from bot.dialogue import Dialogue
-from bot.found_by import catch_up, told
+from bot.sent.found_by import catch_up, told
 from forms.identities import Identities, number_in
 from storage import additions, leadership, search
 from storage.database import REVISION, Database

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from filled_forms import FORMS, TODAY, roles, walks
 
-from bot import form_asking, form_opening
 from bot.dialogue import decide
+from bot.form import asking as form_asking
+from bot.form import opening as form_opening
 from bot.scene import Outcome, Scene, State, Tools
 from bot.turn import Account, Turn
 from forms.form import Form, Question, in_language

@@ -7,7 +7,7 @@ import pytest
 from talking import APPLICATION, CONTACT, Talking
 
 from bot.scene import State
-from bot.sent import Sent
+from bot.sent.remembered import Sent
 from storage import additions, submissions
 from storage.database import Database
 from storage.submissions import Submission

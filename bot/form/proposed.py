@@ -6,10 +6,12 @@ What is confirmed becomes answers as if it had been asked; what is not is asked 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot import form_correcting, form_proposing, menus
-from bot.form_asking import ask, journey_of
-from bot.form_facts import facts_in, values_for
-from bot.form_filling import take
+from bot import menus
+from bot.form import correcting as form_correcting
+from bot.form import proposing as form_proposing
+from bot.form.asking import ask, journey_of
+from bot.form.filling import take
+from bot.form.from_facts import facts_in, values_for
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
 from forms.answer_error import AnswerError

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import yaml
 
-from bot import form_naming
-from bot.facts import Fact
-from bot.facts_names import folded
-from bot.form_asking import ask, journey_of, open_question
-from bot.form_facts import answer_in, can_be_read, facts_in, is_led_to, left_over, values_for
-from bot.form_filling import act, take
+from bot.facts.finding import Fact
+from bot.facts.names import folded
+from bot.form import naming as form_naming
+from bot.form.asking import ask, journey_of, open_question
+from bot.form.filling import act, take
+from bot.form.from_facts import answer_in, can_be_read, facts_in, is_led_to, left_over, values_for
 from bot.scene import Outcome, Scene
 from bot.turn import Reply
 from forms.answer_error import AnswerError

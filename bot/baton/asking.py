@@ -1,11 +1,13 @@
 """The baton in a form's summary: what somebody at work may choose, and the whole form as a guardian reads it.
 
-Only replies and buttons are made here. Whose answer is whose, and what a guardian may see, is in `baton_view`.
+Only replies and buttons are made here. Whose answer is whose, and what a guardian may see, is in `baton.view`.
 """
 
 from datetime import datetime
 
-from bot import baton_view, choices, form_shown
+from bot import choices
+from bot.baton import view as baton_view
+from bot.form import shown as form_shown
 from bot.scene import STOCKHOLM, Scene
 from bot.turn import Choice, Reply
 from forms.answer_types import show

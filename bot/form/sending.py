@@ -3,11 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from bot import choices, form_proposing, form_shown, form_sibling, form_tries, menus
-from bot.form_asking import ask, journey_of, open_question
+from bot import choices, menus
+from bot.form import proposing as form_proposing
+from bot.form import shown as form_shown
+from bot.form import sibling as form_sibling
+from bot.form import tries as form_tries
+from bot.form.asking import ask, journey_of, open_question
 from bot.safety import contact_lines
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
-from bot.sent import Sent, with_sent
+from bot.sent.remembered import Sent, with_sent
 from bot.turn import Account, Choice, Receipt, Reply
 from forms.form import Form, in_language
 from forms.identities import identities_in

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from functools import lru_cache
 
-from bot.facts import find_facts
-from bot.facts_names import folded, name_words
+from bot.facts.finding import find_facts
+from bot.facts.names import folded, name_words
 from bot.scene import STOCKHOLM
 from bot.wording import Wording, load_wordings
 from forms.form import Form

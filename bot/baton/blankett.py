@@ -12,7 +12,7 @@ from typing import Any
 
 import typst
 
-from bot.baton_view import about_writer
+from bot.baton.view import about_writer
 from bot.wording import Wording
 from forms.answer_types import show
 from forms.conditions import Answers

@@ -5,10 +5,11 @@ What staff ask is shown only on a channel that takes the form itself; elsewhere 
 
 from dataclasses import replace
 
-from bot import choices, found_by, menus, status
+from bot import choices, menus
 from bot.command_phrases import exact, read_command
 from bot.scene import Outcome, Scene, outcome
-from bot.sent import Sent
+from bot.sent import found_by, status
+from bot.sent.remembered import Sent
 from bot.text import MAX_CHARACTERS, mask_personnummer
 from bot.turn import Account, Choice, Reply
 from storage.additions import Addition, Request

@@ -1,16 +1,16 @@
 """From facts to answers: which questions of a form the facts in a text may fill, read as answers are.
 
 Whose a fact is decides: somebody's own child is the child that a form is about only where its guardian writes. What is
-done with the values is left to `form_proposing` and `form_correcting`.
+done with the values is left to `form.proposing` and `form.correcting`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.facts import Fact, find_facts
-from bot.facts_names import folded, name_words
-from bot.facts_rules import load_rules
+from bot.facts.finding import Fact, find_facts
+from bot.facts.names import folded, name_words
+from bot.facts.rules import load_rules
 from bot.scene import Scene
 from forms.answer_error import AnswerError
 from forms.answer_types import fits, read

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot import choices, menus
 from bot.scene import STOCKHOLM, Outcome, Scene
-from bot.sent import Sent, with_sent
+from bot.sent.remembered import Sent, with_sent
 from bot.turn import Account, Choice
 from forms.form import in_language
 from storage.additions import can_be_withdrawn

@@ -1,7 +1,7 @@
 """What a sentence tells about people: names, numbers, ages, where they live, what they offer – and whose it is.
 
-From the text alone, by the rules in `facts.yml`; libraries check numbers, addresses and dates. Nothing is kept here,
-and nothing is decided: which question a fact may answer is `form_proposing`'s matter.
+From the text alone, by the rules in `finding.yml`; libraries check numbers, addresses and dates. Nothing is kept here,
+and nothing is decided: which question a fact may answer is `form.proposing`'s matter.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from bot.facts_names import folded, name_words, read_name
-from bot.facts_rules import Rule, load_rules
+from bot.facts.names import folded, name_words, read_name
+from bot.facts.rules import Rule, load_rules
 from forms.answer_error import AnswerError
 from forms.birth_dates import read_birth_date
 from forms.identifiers import read_email, read_personnummer, read_phone, read_postcode

@@ -1,8 +1,9 @@
 """Taking back what was sent in: asked first, then marked as withdrawn. Nothing is deleted by it, and that is said."""
 
-from bot import choices, menus, status
+from bot import choices, menus
 from bot.scene import Outcome, Scene, outcome
-from bot.sent import Sent
+from bot.sent import status
+from bot.sent.remembered import Sent
 from bot.turn import Account, Reply
 from storage.additions import Withdrawal, can_be_withdrawn
 

@@ -6,10 +6,11 @@ itself is never reused. Each application is its own draft and its own submission
 
 from collections.abc import Mapping
 
-from bot import choices, form_opening, menus
-from bot.form_asking import journey_of, resume
+from bot import choices, menus
+from bot.form import opening as form_opening
+from bot.form.asking import journey_of, resume
 from bot.scene import Outcome, Scene
-from bot.sent import Copy, with_copy
+from bot.sent.remembered import Copy, with_copy
 from bot.turn import Account, Choice, Reply
 from forms.answer_types import fits
 from forms.conditions import Value

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from bot import baton_asking, baton_view, choices, form_sending, menus
-from bot.form_asking import ask, journey_of
+from bot import choices, menus
+from bot.baton import asking as baton_asking
+from bot.baton import view as baton_view
+from bot.form import sending as form_sending
+from bot.form.asking import ask, journey_of
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
 from forms.answer_error import AnswerError

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from bot import choices
-from bot.form_asking import ask, journey_of, open_question
+from bot.form.asking import ask, journey_of, open_question
 from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Reply
 from forms.form import in_language

@@ -1,7 +1,7 @@
 """Where a name begins and ends: "jag heter amir lindqvist jag bor i sala" holds "amir lindqvist".
 
 Names stand after a cue ("jag heter") and end at the first word that is no name. Which cue says whose name it is stands
-in `facts.yml`; the words that are no names, and the first names that are read after a weak cue, in `facts_names.yml`.
+in `finding.yml`; the words that are no names, and the first names that are read after a weak cue, in `names.yml`.
 """
 
 import re

@@ -3,7 +3,9 @@
 A guardian's reason is told only when they chose to: before anything was sent, when nobody else reads it.
 """
 
-from bot import baton_asking, baton_handing, choices, menus
+from bot import choices, menus
+from bot.baton import asking as baton_asking
+from bot.baton import handing as baton_handing
 from bot.scene import Outcome, Scene, outcome
 from bot.turn import Account, Choice
 from forms.form import in_language

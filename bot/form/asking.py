@@ -4,7 +4,11 @@ Where the resident is in a form is computed by `forms.journey` from the form and
 the answers is `draft.asking`: the question the resident has gone back to, or is changing.
 """
 
-from bot import baton_asking, choices, form_proposing, form_shown, form_tries
+from bot import choices
+from bot.baton import asking as baton_asking
+from bot.form import proposing as form_proposing
+from bot.form import shown as form_shown
+from bot.form import tries as form_tries
 from bot.scene import Outcome, Scene, Tools, outcome
 from bot.turn import Account, Choice, DraftProgress, Reply, Response, Turn
 from forms.answer_types import show

@@ -2,13 +2,15 @@
 every correction is kept in the baton.
 
 `renewed` and `kept` stand around each turn of a conversation that has such a draft; what a guardian answers in the end
-is in `baton_answering`.
+is in `baton.answering`.
 """
 
 from dataclasses import replace
 
-from bot import baton_asking, baton_view, menus
-from bot.form_asking import ask
+from bot import menus
+from bot.baton import asking as baton_asking
+from bot.baton import view as baton_view
+from bot.form.asking import ask
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
 from forms.form import in_language

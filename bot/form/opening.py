@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 
-from bot import baton_asking, choices, menus, transfers
-from bot.form_asking import ask, resume
+from bot import choices, menus, transfers
+from bot.baton import asking as baton_asking
+from bot.form.asking import ask, resume
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply
 from forms.answer_types import read_choice, show

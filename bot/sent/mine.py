@@ -3,8 +3,12 @@
 Only what this conversation has begun or sent in, or found by reference and code, is here; nobody is looked up.
 """
 
-from bot import baton_states, choices, form_interruptions, form_sibling, menus, status
+from bot import choices, menus
+from bot.baton import states as baton_states
+from bot.form import interruptions as form_interruptions
+from bot.form import sibling as form_sibling
 from bot.scene import STOCKHOLM, Outcome, Scene
+from bot.sent import status
 from bot.turn import Choice
 from forms.form import in_language
 

@@ -1,15 +1,16 @@
 """What a sentence tells, proposed as answers: which question each fact may fill, and how it is said back.
 
 Nothing is an answer before the resident has said that it is right. What waits for that stands in `state.proposed`, also
-what belongs to questions that are not reached yet. `form_proposed` takes the yes or no.
+what belongs to questions that are not reached yet. `form.proposed` takes the yes or no.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot import choices, form_tries
-from bot.form_facts import as_written, can_be_read, facts_in, is_answered, is_led_to, left_over, values_for
+from bot import choices
+from bot.form import tries as form_tries
+from bot.form.from_facts import as_written, can_be_read, facts_in, is_answered, is_led_to, left_over, values_for
 from bot.scene import Outcome, Scene
 from bot.turn import Choice, Reply
 from forms.answer_types import fits, show

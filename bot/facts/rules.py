@@ -1,4 +1,4 @@
-"""The rules of `facts.yml`, compiled: what says whose name it is, what a fact looks like, what stands before none."""
+"""The rules of `finding.yml`, compiled: what says whose name it is, what a fact looks like, what stands before none."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from bot.facts_names import folded
+from bot.facts.names import folded
 from bot.phrases import phrase_list
 
-RULES = Path(__file__).with_name("facts.yml")
+RULES = Path(__file__).with_name("finding.yml")
 _GROUP = re.compile(r"(?<!\?P)<([a-z_]+)>")
 
 

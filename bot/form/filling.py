@@ -4,21 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot import (
-    baton_answering,
-    baton_handing,
-    blankett_signed,
-    choices,
-    commands,
-    form_interruptions,
-    form_naming,
-    form_tries,
-    menus,
-    transfers,
-)
-from bot.form_asking import ask, journey_of, open_question, resume, ticks
-from bot.form_opening import start
-from bot.form_sending import submit_as_shown
+from bot import choices, commands, menus, transfers
+from bot.baton import answering as baton_answering
+from bot.baton import handing as baton_handing
+from bot.baton import signed as blankett_signed
+from bot.form import interruptions as form_interruptions
+from bot.form import naming as form_naming
+from bot.form import tries as form_tries
+from bot.form.asking import ask, journey_of, open_question, resume, ticks
+from bot.form.opening import start
+from bot.form.sending import submit_as_shown
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene
 from bot.turn import Account, Reply

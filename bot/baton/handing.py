@@ -1,13 +1,14 @@
 """Handing a form over to one or two guardians: each gets a link and, apart from it, a code.
 
-The draft becomes the baton and is open here no more. What the guardians do with it is in `baton_reading`; how it goes,
-as the one who handed it over may see it, in `baton_states`.
+The draft becomes the baton and is open here no more. What the guardians do with it is in `baton.reading`; how it goes,
+as the one who handed it over may see it, in `baton.states`.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from bot import baton_asking, choices, menus
-from bot.form_asking import ask, journey_of
+from bot import choices, menus
+from bot.baton import asking as baton_asking
+from bot.form.asking import ask, journey_of
 from bot.scene import STOCKHOLM, Outcome, Scene, outcome
 from bot.turn import Account, Choice, Reply
 from forms.form import in_language

@@ -10,8 +10,9 @@ from functools import cached_property
 
 import segno
 
-from bot import baton_asking, baton_handing
-from bot.blankett import make_blankett
+from bot.baton import asking as baton_asking
+from bot.baton import handing as baton_handing
+from bot.baton.blankett import make_blankett
 from bot.scene import Scene, State, Tools
 from bot.turn import Turn
 from forms.form import in_language

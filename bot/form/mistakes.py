@@ -5,8 +5,9 @@ The way on is to leave the question out, which staff see; where that cannot be, 
 
 from dataclasses import replace
 
-from bot import choices, form_tries, menus
-from bot.form_asking import ask
+from bot import choices, menus
+from bot.form import tries as form_tries
+from bot.form.asking import ask
 from bot.safety import contact_lines
 from bot.scene import Outcome, Scene
 from bot.turn import Choice, Reply
