@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 import assembly
-from commands.options import AsJson, Municipality, fail, known_municipality
+from commands.options import AsJson, Municipality, asked, fail, known_municipality
 from settings import load_settings
 
 if TYPE_CHECKING:
@@ -71,10 +70,7 @@ def submissions_find(as_json: AsJson = False) -> None:
     from forms.identities import number_in
     from storage import search
 
-    if sys.stdin.isatty():
-        sys.stderr.write("name, personnummer, reference or case number: ")
-        sys.stderr.flush()
-    text, at = sys.stdin.buffer.readline().decode("utf-8", "replace").strip(), datetime.now(UTC)
+    text, at = asked("name, personnummer, reference or case number"), datetime.now(UTC)
     if not text:
         fail("nothing to look for: give a name, personnummer, reference or case number on standard input")
     number = number_in(text, at.astimezone(ZoneInfo("Europe/Stockholm")).date())

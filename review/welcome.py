@@ -18,8 +18,6 @@ from review.pages import page
 from review.passwords import password_problem
 from storage import reviewers
 
-RESERVED = frozenset({"resident", "cli", "system"})
-"""Words that the audit trail uses for others than reviewers."""
 LONGEST_NAME = 80
 
 
@@ -60,7 +58,7 @@ def account_problems(name: str, username: str, password: str, again: str) -> dic
     problems: dict[str, str] = {}
     if not name or len(name) > LONGEST_NAME:
         problems["name"] = f"Skriv ditt namn, högst {LONGEST_NAME} tecken."
-    if reviewers.read_username(username) is None or username in RESERVED:
+    if reviewers.read_username(username) is None:
         problems["username"] = "Välj ett användarnamn med 2–64 tecken: a–z, siffror och . _ @ -"
     if problem := password_problem(password, username):
         problems["password"] = problem
