@@ -86,8 +86,6 @@ class Telling:
 
     def once(self) -> None:
         """Tell of all that is due now. Raises DatabaseError."""
-        if not notices.waiting(self.database):
-            return
         for post, found in self._posts().items():
             if _due(found, at := leadership.clock(self.database)):
                 self._tell(post, at)

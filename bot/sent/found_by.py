@@ -7,7 +7,7 @@ names and numbers: no other word of an addition can be searched for.
 import re
 from collections.abc import Collection, Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from bot.facts.finding import find_facts
 from bot.facts.names import folded, name_words
@@ -59,9 +59,9 @@ def told_earlier(earlier: Earlier, wordings: Mapping[str, Wording]) -> NamesAndN
 
 def catch_up(database: Database) -> Made | None:
     """Make every submission from before findable; None: another process is at it. Raises DatabaseError."""
-    wordings = load_wordings()
+    wordings = cache(load_wordings)  # only read where something is owed
     with leadership.held(database, "lookups", LEASE_SECONDS) as mine:
-        return lookups_owed.make(database, lambda earlier: told_earlier(earlier, wordings)) if mine else None
+        return lookups_owed.make(database, lambda earlier: told_earlier(earlier, wordings())) if mine else None
 
 
 @lru_cache(maxsize=64)
